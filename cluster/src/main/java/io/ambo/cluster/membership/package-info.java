@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.membership;
+
+import org.jspecify.annotations.NullMarked;

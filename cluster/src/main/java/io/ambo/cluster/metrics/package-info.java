@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.metrics;
+
+import org.jspecify.annotations.NullMarked;

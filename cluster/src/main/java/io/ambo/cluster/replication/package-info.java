@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.replication;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,216 @@
+package io.ambo.cluster.session;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What is known of one session. A flyweight over 140 bytes, in the host's byte order: the table file never leaves its host, the wire has its own
+ * format (sync.proto).
+ *
+ * <pre>
+ *     0 created      (8)  hybrid logical clock   \
+ *     8 epoch        (4)                          } the incarnation
+ *    12 creator      (2)  node id                /
+ *    14 owner        (2)  node id
+ *    16 flags        (2)  join by "or"
+ *    18 local flags  (2)  never leave this node
+ *    20 from zone    (2)  24 rule id (4)  22 to zone (2)
+ *    28 timeout      (4)  milliseconds of idleness
+ *    32 original half (20)    52 reply half (20)      {@link TcpHalf}
+ *    72 last seen    (8)  milliseconds of this host's monotonic clock
+ *    80 translated source (16), destination (16), source port (2), destination port (2)
+ *   116 packets and bytes of the original and the reply flow, 4 x 6
+ * </pre>
+ */
+public final class SessionRecord {
+    /** The original flow's source is the key's high end. Set at birth. */
+    public static final int ORIGINAL_FROM_HIGH = 1;
+    /** A tombstone: the session is over and must not be revived by a late delta. */
+    public static final int CLOSED = 2;
+    /** Opened by a packet that was not an opening one (rule with mid-stream: accept): no window scale is known. */
+    public static final int MID_STREAM = 4;
+    /** Both ends are told by RST when the session times out. */
+    public static final int RESET_ON_TIMEOUT = 8;
+    /** The translated ends below count. */
+    public static final int TRANSLATED = 16;
+
+    /** Local flags: this node has itself seen a packet of that flow since it started. */
+    public static final int ORIGINAL_SEEN_HERE = 1, REPLY_SEEN_HERE = 2;
+
+    static final int CREATED = 0;
+    static final int EPOCH = CREATED + 8;
+    static final int CREATOR = EPOCH + 4;
+    static final int OWNER = CREATOR + 2;
+    static final int FLAGS = OWNER + 2;
+    static final int LOCAL_FLAGS = FLAGS + 2;
+    static final int FROM_ZONE = LOCAL_FLAGS + 2;
+    static final int TO_ZONE = FROM_ZONE + 2;
+    static final int RULE = TO_ZONE + 2;
+    static final int TIMEOUT = RULE + 4;
+    static final int ORIGINAL = TIMEOUT + 4;
+    static final int REPLY = ORIGINAL + TcpHalf.SIZE;
+    static final int LAST_SEEN = REPLY + TcpHalf.SIZE;
+    static final int TRANSLATION = LAST_SEEN + 8;
+    static final int TRANSLATION_SIZE = 36;
+    static final int COUNTERS = TRANSLATION + TRANSLATION_SIZE;
+    static final int COUNTER_SIZE = 6;
+    /** Bytes. */
+    public static final int SIZE = COUNTERS + 4 * COUNTER_SIZE;
+
+    private MemorySegment segment;
+    private long offset;
+    private final TcpHalf original;
+    private final TcpHalf reply;
+
+    /** A record on memory of its own, all zero. */
+    public SessionRecord() { this(Arena.ofAuto().allocate(SIZE, 8), 0); }
+
+    public SessionRecord(MemorySegment segment, long offset) {
+        this.segment = segment;
+        this.offset = offset;
+        original = new TcpHalf(segment, offset + ORIGINAL);
+        reply = new TcpHalf(segment, offset + REPLY);
+    }
+
+    public SessionRecord wrap(MemorySegment newSegment, long newOffset) {
+        segment = newSegment;
+        offset = newOffset;
+        original.wrap(newSegment, newOffset + ORIGINAL);
+        reply.wrap(newSegment, newOffset + REPLY);
+        return this;
+    }
+
+    public MemorySegment segment() { return segment; }
+
+    public long offset() { return offset; }
+
+    public SessionRecord copyFrom(SessionRecord other) {
+        MemorySegment.copy(other.segment, other.offset, segment, offset, SIZE);
+        return this;
+    }
+
+    public SessionRecord clear() {
+        segment.asSlice(offset, SIZE).fill((byte) 0);
+        return this;
+    }
+
+    /** Time of creation by the creator's hybrid logical clock. */
+    public long created() {
+        return segment.get(JAVA_LONG_UNALIGNED, offset + CREATED);
+    }
+
+    /** How many lives of this key came before, as far as the creator knew. */
+    public int epoch() {
+        return segment.get(JAVA_INT_UNALIGNED, offset + EPOCH);
+    }
+
+    public int creator() { return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + CREATOR)); }
+
+    public SessionRecord incarnation(int epoch, long created, int creator) {
+        segment.set(JAVA_LONG_UNALIGNED, offset + CREATED, created);
+        segment.set(JAVA_INT_UNALIGNED, offset + EPOCH, epoch);
+        segment.set(JAVA_SHORT_UNALIGNED, offset + CREATOR, (short) creator);
+        return this;
+    }
+
+    public int owner() { return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + OWNER)); }
+
+    public SessionRecord owner(int nodeId) {
+        segment.set(JAVA_SHORT_UNALIGNED, offset + OWNER, (short) nodeId);
+        return this;
+    }
+
+    public int flags() { return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + FLAGS)); }
+
+    public boolean has(int flag) { return (flags() & flag) != 0; }
+
+    public SessionRecord addFlags(int flags) {
+        segment.set(JAVA_SHORT_UNALIGNED, offset + FLAGS, (short) (flags() | flags));
+        return this;
+    }
+
+    public int localFlags() { return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + LOCAL_FLAGS)); }
+
+    public SessionRecord localFlags(int flags) {
+        segment.set(JAVA_SHORT_UNALIGNED, offset + LOCAL_FLAGS, (short) flags);
+        return this;
+    }
+
+    /** Stable 16-bit id of the zone's name. */
+    public int fromZone() {
+        return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + FROM_ZONE));
+    }
+
+    public int toZone() { return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + TO_ZONE)); }
+
+    public SessionRecord zones(int from, int to) {
+        segment.set(JAVA_SHORT_UNALIGNED, offset + FROM_ZONE, (short) from);
+        segment.set(JAVA_SHORT_UNALIGNED, offset + TO_ZONE, (short) to);
+        return this;
+    }
+
+    /** Stable 32-bit id of the rule's name. */
+    public int rule() { return segment.get(JAVA_INT_UNALIGNED, offset + RULE); }
+
+    public SessionRecord rule(int id) {
+        segment.set(JAVA_INT_UNALIGNED, offset + RULE, id);
+        return this;
+    }
+
+    /** Milliseconds of idleness after which the session ends (a tombstone: after which it is forgotten). */
+    public int timeoutMs() {
+        return segment.get(JAVA_INT_UNALIGNED, offset + TIMEOUT);
+    }
+
+    public SessionRecord timeoutMs(int value) {
+        segment.set(JAVA_INT_UNALIGNED, offset + TIMEOUT, value);
+        return this;
+    }
+
+    public TcpHalf original() { return original; }
+
+    public TcpHalf reply() { return reply; }
+
+    public long lastSeenMs() { return segment.get(JAVA_LONG_UNALIGNED, offset + LAST_SEEN); }
+
+    public SessionRecord lastSeenMs(long monotonicMs) {
+        segment.set(JAVA_LONG_UNALIGNED, offset + LAST_SEEN, monotonicMs);
+        return this;
+    }
+
+    /** Milliseconds until the timeout strikes; zero or less: it is due. */
+    public long expiresInMs(long nowMs) {
+        return lastSeenMs() + timeoutMs() - nowMs;
+    }
+
+    /** The 36 bytes of the translated ends: source, destination, source port, destination port, network order. */
+    public MemorySegment translation() {
+        return segment.asSlice(offset + TRANSLATION, TRANSLATION_SIZE);
+    }
+
+    public long packets(boolean ofReply) { return counter(ofReply ? 1 : 0); }
+
+    public long bytes(boolean ofReply) { return counter(ofReply ? 3 : 2); }
+
+    /** Counts packets on this node. 48 bits each: 256 TiB. */
+    public void count(boolean ofReply, int packets, long bytes) {
+        counter(ofReply ? 1 : 0, packets(ofReply) + packets);
+        counter(ofReply ? 3 : 2, bytes(ofReply) + bytes);
+    }
+
+    private long counter(int index) {
+        long at = offset + COUNTERS + (long) index * COUNTER_SIZE;
+        return Integer.toUnsignedLong(segment.get(JAVA_INT_UNALIGNED, at))
+                | Short.toUnsignedLong(segment.get(JAVA_SHORT_UNALIGNED, at + 4)) << 32;
+    }
+
+    private void counter(int index, long value) {
+        long at = offset + COUNTERS + (long) index * COUNTER_SIZE;
+        segment.set(JAVA_INT_UNALIGNED, at, (int) value);
+        segment.set(JAVA_SHORT_UNALIGNED, at + 4, (short) (value >>> 32));
+    }
+}

@@ -1,0 +1,76 @@
+package io.ambo.cluster.session;
+
+/**
+ * All sessions this node knows: the only truth about them. Threads: packet workers and the receiving side of replication use it at once; each call holds
+ * the lock of one entry (or of one slice) and does no I/O. No method here allocates.
+ */
+public interface SessionTable extends AutoCloseable {
+    /** Buckets that digests are taken over; the same on every node. */
+    int BUCKETS = 4096;
+
+    /** What became of an insertion. */
+    enum Insert {
+        INSERTED, EXISTS, FULL
+    }
+
+    /** What a merge did to this node's copy. */
+    enum Merge {
+        /** The session was not known here. */
+        INSERTED,
+        /** The same incarnation; something climbed. */
+        ADVANCED,
+        /** Nothing new. */
+        UNCHANGED,
+        /** The other incarnation wins and stands here now. */
+        REPLACED,
+        /** The local incarnation wins; the sender has yet to hear of it. */
+        LOST,
+        /** No room: counted, the bucket is dirty. */
+        FULL
+    }
+
+    /** Sees a session in place, under its lock; key and record are valid during the call only. */
+    @FunctionalInterface
+    interface Visitor {
+        void onSession(SessionKey key, SessionRecord session);
+    }
+
+    /** Sees the sessions of a slice and says which to remove. */
+    @FunctionalInterface
+    interface Sweep {
+        /** @return true to remove the entry */
+        boolean onSession(SessionKey key, SessionRecord session);
+    }
+
+    /** Runs the visitor on the session, in place, under its lock. @return false when there is none (the visitor is not called) */
+    boolean update(SessionKey key, Visitor visitor);
+
+    /** Copies a session out. @return false when there is none */
+    boolean read(SessionKey key, SessionRecord into);
+
+    /** Adds a session unless the key has one (a tombstone counts as one: use {@link #update} and start a new incarnation in place). */
+    Insert insert(SessionKey key, SessionRecord session);
+
+    /** Joins what a peer knows into this node's copy. Times in the record are of this host's clock already. */
+    Merge merge(SessionKey key, SessionRecord remote);
+
+    boolean remove(SessionKey key);
+
+    /** How many slices a whole sweep has. A slice is small (hundreds of entries), so that one call is a bounded piece of work. */
+    int slices();
+
+    /** Visits each entry of one slice under the slice's lock. @return entries seen */
+    int sweep(int slice, Sweep sweep);
+
+    /** Entries, tombstones included. */
+    long size();
+
+    /** Entries that {@link #insert} and {@link #merge} will not exceed. */
+    long capacity();
+
+    /** The bucket a key belongs to, 0 to {@link #BUCKETS} - 1. */
+    static int bucket(SessionKey key) { return (int) (key.hash() >>> 52); }
+
+    @Override
+    void close();
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.session;
+
+import org.jspecify.annotations.NullMarked;

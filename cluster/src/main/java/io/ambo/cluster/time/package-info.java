@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.time;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.config;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.control;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.datapath;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.fastpath;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.firewall;
+
+import org.jspecify.annotations.NullMarked;

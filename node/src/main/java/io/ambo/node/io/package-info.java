@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.io;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.packet;
+
+import org.jspecify.annotations.NullMarked;

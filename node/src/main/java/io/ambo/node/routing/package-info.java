@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.routing;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.sys;
+
+import org.jspecify.annotations.NullMarked;
