@@ -1,0 +1,31 @@
+package io.ambo.node.fastpath;
+
+import io.ambo.cluster.metrics.CounterName;
+import java.util.Locale;
+
+/** What the XDP program counts, frame by frame: each frame in exactly one of these. The order is that of struct ambo_counters in ambo.h. */
+public enum XdpCounter implements CounterName {
+    PASSED_MAC(
+            "passed to the kernel: the destination MAC is not the interface's own (other hosts, broadcast, multicast)"), PASSED_ETHERNET_TYPE(
+                    "passed to the kernel: ARP, or an Ethernet type that is not IP"), PASSED_LOCAL(
+                            "passed to the kernel: to an address of this host"), PASSED_LINK(
+                                    "passed to the kernel: to a link-local, multicast or broadcast address"), PASSED_NEIGHBOUR_DISCOVERY(
+                                            "passed to the kernel: ICMPv6 neighbour discovery"), PASSED_PROTOCOL(
+                                                    "passed to the kernel: neither TCP nor UDP nor ICMP"), PASSED_PORT(
+                                                            "passed to the kernel: the interface is not attached any more"), PUNTED(
+                                                                    "sent to a worker"), PUNTED_MALFORMED(
+                                                                            "sent to a worker, which drops and counts it: truncated, or with headers that are not followed"), DROPPED_RUNT(
+                                                                                    "dropped: shorter than an Ethernet header"), DROPPED_GATE_CLOSED(
+                                                                                            "dropped: the node takes no traffic yet"), DROPPED_NO_SOCKET(
+                                                                                                    "dropped: no worker has a socket on the queue");
+
+    private final String help;
+
+    XdpCounter(String help) { this.help = help; }
+
+    @Override
+    public String label() { return name().toLowerCase(Locale.ROOT); }
+
+    @Override
+    public String help() { return help; }
+}
