@@ -49,17 +49,15 @@ public final class XdpProgram implements AutoCloseable {
 
     /** Takes the program off an interface. Its sockets are forgotten. Without effect when the port is not in use. */
     public synchronized void detach(int port) {
-        return unbuilt();
+        unbuilt();
     }
 
     /** The hardware address of an attached interface has changed. */
-    public synchronized void setMac(int port, long mac) {
-        return unbuilt();
-    }
+    public synchronized void setMac(int port, long mac) { unbuilt(); }
 
     /** Frames of this queue go to this socket from now on. A socket that is closed leaves the map by itself. */
     public synchronized void registerSocket(int port, int queue, int fd) {
-        return unbuilt();
+        unbuilt();
     }
 
     public synchronized void unregisterSocket(int port, int queue) { unbuilt(); }
@@ -72,7 +70,7 @@ public final class XdpProgram implements AutoCloseable {
 
     /** Closed: packets for the workers are dropped and counted; local traffic is not touched. */
     public synchronized void setGate(boolean open) {
-        return unbuilt();
+        unbuilt();
     }
 
     public synchronized boolean isGateOpen() { return unbuilt(); }
@@ -87,5 +85,6 @@ public final class XdpProgram implements AutoCloseable {
     @Override
     public synchronized void close() { unbuilt(); }
 
+    @SuppressWarnings("TypeParameterUnusedInFormals")
     private static <T> T unbuilt() { throw new UnsupportedOperationException(); }
 }

@@ -45,5 +45,6 @@ public final class Poller implements AutoCloseable {
     @Override
     public void close() { unbuilt(); }
 
+    @SuppressWarnings("TypeParameterUnusedInFormals")
     private static <T> T unbuilt() { throw new UnsupportedOperationException(); }
 }

@@ -49,7 +49,7 @@ public final class Umem implements AutoCloseable {
         return unbuilt();
     }
 
-    /** Gives a frame back. @param address of any byte of it */
+    /** Gives the frame back that this byte is in. */
     public void free(long address) { unbuilt(); }
 
     /** Frames on the free stack now. */
@@ -67,5 +67,6 @@ public final class Umem implements AutoCloseable {
     @Override
     public void close() { unbuilt(); }
 
+    @SuppressWarnings("TypeParameterUnusedInFormals")
     private static <T> T unbuilt() { throw new UnsupportedOperationException(); }
 }

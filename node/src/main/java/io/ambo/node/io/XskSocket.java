@@ -93,7 +93,7 @@ public final class XskSocket implements AutoCloseable {
     public int transmitting() { return unbuilt(); }
 
     /** Asks the kernel for its counts: a system call. Any thread. */
-    public void readStatistics(Statistics into) { return unbuilt(); }
+    public void readStatistics(Statistics into) { unbuilt(); }
 
     /**
      * Closes the socket. Its frames come back to the free stack, those inside the kernel too: the kernel lets go of them before this returns, except
@@ -102,5 +102,6 @@ public final class XskSocket implements AutoCloseable {
     @Override
     public void close() { unbuilt(); }
 
+    @SuppressWarnings("TypeParameterUnusedInFormals")
     private static <T> T unbuilt() { throw new UnsupportedOperationException(); }
 }

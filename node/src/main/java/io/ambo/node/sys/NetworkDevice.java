@@ -18,5 +18,6 @@ public final class NetworkDevice {
     /** Hardware address, the low 48 bits. */
     public static long mac(String name) { return unbuilt(); }
 
+    @SuppressWarnings("TypeParameterUnusedInFormals")
     private static <T> T unbuilt() { throw new UnsupportedOperationException(); }
 }
