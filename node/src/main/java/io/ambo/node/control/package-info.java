@@ -1,3 +1,4 @@
+/** The control API: a unix socket for the CLI, and the answers of this node and of the whole cluster. */
 @NullMarked
 package io.ambo.node.control;
 

@@ -1,0 +1,12 @@
+package io.ambo.node.config;
+
+import java.util.List;
+
+/** A whole configuration that has passed every check. */
+public record Config(NodeConfig node, List<InterfaceConfig> interfaces, ClusterConfig cluster, FirewallConfig firewall,
+        TimeoutConfig timeouts,
+        LimitConfig limits, DatapathConfig datapath, LoggingConfig logging) {
+    public Config {
+        interfaces = List.copyOf(interfaces);
+    }
+}

@@ -1,0 +1,13 @@
+package io.ambo.node.config;
+
+/**
+ * Section datapath.
+ *
+ * @param workers           packet threads, one for each receive queue; 0: as many as the data interface with the most queues has
+ * @param xdpMode           how the XDP program is attached
+ * @param packetMemoryBytes packet buffers of one worker; a multiple of 1 MiB
+ */
+public record DatapathConfig(int workers, XdpMode xdpMode, int packetMemoryBytes) {
+    /** Worker count when the config leaves it to the host. */
+    public static final int WORKERS_AUTO = 0;
+}

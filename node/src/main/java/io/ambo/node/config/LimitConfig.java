@@ -1,0 +1,13 @@
+package io.ambo.node.config;
+
+/**
+ * Section limits. Everything has one; reaching it has a counter.
+ *
+ * @param sessions           entries of the session table, tombstones included
+ * @param sessionsPerSource  open at once for each source address; 0: no limit
+ * @param parked             strays that wait for their delta, for each worker
+ * @param pendingNeighbour   packets that wait for ARP or neighbour discovery, for each worker
+ * @param fragments          fragmented packets under reassembly, for each worker
+ * @param icmpErrorsPerSecond ICMP errors and resets that this node sends of its own accord, for each worker
+ */
+public record LimitConfig(int sessions, int sessionsPerSource, int parked, int pendingNeighbour, int fragments, int icmpErrorsPerSecond) {}

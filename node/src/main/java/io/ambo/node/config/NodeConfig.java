@@ -1,0 +1,13 @@
+package io.ambo.node.config;
+
+import java.nio.file.Path;
+
+/**
+ * Section node.
+ *
+ * @param name          the node's name in the cluster
+ * @param stateDir      where the session table and the control socket live
+ * @param controlSocket the unix socket of the CLI
+ * @param controlGroup  the group that may use it, or empty: only the owner of the process
+ */
+public record NodeConfig(String name, Path stateDir, Path controlSocket, String controlGroup) {}

@@ -1,0 +1,41 @@
+package io.ambo.node.control;
+
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.proto.control.Counter;
+import io.ambo.proto.control.Members;
+import io.ambo.proto.control.NodeStatus;
+import io.ambo.proto.control.Reload;
+import io.ambo.proto.control.Version;
+import java.util.List;
+
+/** What a node can say of itself, and the one thing it can be told to do. Called on the control threads, several at once; a call may take milliseconds. */
+public interface ControlTarget {
+    String nodeName();
+
+    NodeStatus status();
+
+    Members members();
+
+    Version version();
+
+    /** Every counter of every catalogue, zeros included. */
+    List<Counter> counters();
+
+    /** Read in slices while packets run. */
+    SessionTable sessions();
+
+    /** Now, on the clock of the records' last-seen times. */
+    long monotonicMs();
+
+    /** The name of a rule of the running config, or a text that says that it is gone (rule#12345). */
+    String ruleName(int id);
+
+    /** The same for a zone. */
+    String zoneName(int id);
+
+    /** The same for a node. */
+    String memberName(int id);
+
+    /** Reads the config file again and puts it into force, or says what keeps it from that. @param dryRun change nothing */
+    Reload reload(boolean dryRun);
+}
