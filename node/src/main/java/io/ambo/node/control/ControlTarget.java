@@ -36,6 +36,6 @@ public interface ControlTarget {
     /** The same for a node. */
     String memberName(int id);
 
-    /** Reads the config file again and puts it into force, or says what keeps it from that. @param dryRun change nothing */
+    /** Reads the config file again and puts it into force, or says what keeps it from that. A dry run changes nothing. */
     Reload reload(boolean dryRun);
 }
