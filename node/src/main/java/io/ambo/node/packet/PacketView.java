@@ -56,11 +56,17 @@ public final class PacketView {
     int tcpPayload;
     /** Window scale option of a SYN, or -1. */
     int tcpScale = -1;
+    /** Maximum segment size option of a SYN, or -1. */
+    int tcpMss = -1;
+    boolean tcpSackPermitted;
 
     int icmpType;
     int icmpCode;
     /** The packet is an ICMP error and quotes a packet; {@link Parser#parseQuoted} reads it. */
     boolean icmpError;
+
+    /** Names the datagram of a fragment in {@link Fragments}; 0: none. */
+    long datagram;
 
     /** Points the view at a frame; nothing is parsed yet. */
     public PacketView wrap(MemorySegment newSegment, long newFrame, int newFrameLength) {
@@ -133,6 +139,10 @@ public final class PacketView {
 
     public int tcpScale() { return tcpScale; }
 
+    public int tcpMss() { return tcpMss; }
+
+    public boolean tcpSackPermitted() { return tcpSackPermitted; }
+
     public int icmpType() { return icmpType; }
 
     public int icmpCode() { return icmpCode; }
@@ -144,6 +154,11 @@ public final class PacketView {
     public boolean isUdp() { return protocol == UDP; }
 
     public boolean isIcmp() { return protocol == ICMP || protocol == ICMPV6; }
+
+    /** A fragment that is not the first of its packet: it has no transport header, and no ports but those that {@link Fragments} knows. */
+    public boolean isLaterFragment() {
+        return fragment && fragmentOffset != 0;
+    }
 
     /** An ICMP or ICMPv6 echo request. */
     public boolean isEchoRequest() {
