@@ -20,7 +20,7 @@ public final class RateLimiter {
         this.tokens = burst;
     }
 
-    /** Takes a token if there is one. @param nowNs any clock that does not go back */
+    /** Takes a token if there is one. The clock is any that does not go back. */
     public boolean tryAcquire(long nowNs) {
         if (!started) {
             started = true;
