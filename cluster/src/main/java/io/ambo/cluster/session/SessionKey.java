@@ -112,6 +112,14 @@ public final class SessionKey {
         return h ^ (h >>> 29);
     }
 
+    /** False when these bytes cannot have been written by {@link #set}. */
+    boolean plausible() {
+        boolean empty = protocol() == 0 && (addressHigh(true) | addressLow(true)) == 0;
+        boolean ordered = compareEnds(addressHigh(false), addressLow(false), port(false), addressHigh(true), addressLow(true),
+                port(true)) <= 0;
+        return !empty && ordered && segment.get(JAVA_BYTE, offset + RESERVED) == 0;
+    }
+
     public boolean sameAs(SessionKey other) {
         return MemorySegment.mismatch(segment, offset, offset + SIZE, other.segment, other.offset, other.offset + SIZE) < 0;
     }

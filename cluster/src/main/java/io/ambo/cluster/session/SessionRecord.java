@@ -1,5 +1,6 @@
 package io.ambo.cluster.session;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -41,6 +42,9 @@ public final class SessionRecord {
     /** Local flags: this node has itself seen a packet of that flow since it started. */
     public static final int ORIGINAL_SEEN_HERE = 1, REPLY_SEEN_HERE = 2;
 
+    private static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED;
+    private static final int ALL_LOCAL_FLAGS = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
+
     static final int CREATED = 0;
     static final int EPOCH = CREATED + 8;
     static final int CREATOR = EPOCH + 4;
@@ -58,8 +62,10 @@ public final class SessionRecord {
     static final int TRANSLATION_SIZE = 36;
     static final int COUNTERS = TRANSLATION + TRANSLATION_SIZE;
     static final int COUNTER_SIZE = 6;
+    static final int COUNTER_COUNT = 4;
+    private static final long COUNTER_LIMIT = (1L << 8 * COUNTER_SIZE) - 1;
     /** Bytes. */
-    public static final int SIZE = COUNTERS + 4 * COUNTER_SIZE;
+    public static final int SIZE = COUNTERS + COUNTER_COUNT * COUNTER_SIZE;
 
     private MemorySegment segment;
     private long offset;
@@ -196,19 +202,29 @@ public final class SessionRecord {
 
     public long bytes(boolean ofReply) { return counter(ofReply ? 3 : 2); }
 
-    /** Counts packets on this node. 48 bits each: 256 TiB. */
+    /** Counts packets on this node. 48 bits each: 256 TiB; a counter that gets there stays there, it never wraps ({@link SessionMerge} relies on it). */
     public void count(boolean ofReply, int packets, long bytes) {
-        counter(ofReply ? 1 : 0, packets(ofReply) + packets);
-        counter(ofReply ? 3 : 2, bytes(ofReply) + bytes);
+        counter(ofReply ? 1 : 0, Math.min(packets(ofReply) + packets, COUNTER_LIMIT));
+        counter(ofReply ? 3 : 2, Math.min(bytes(ofReply) + bytes, COUNTER_LIMIT));
     }
 
-    private long counter(int index) {
+    /** False when these bytes cannot be a session. */
+    boolean plausible() {
+        return flags() <= ALL_FLAGS && localFlags() <= ALL_LOCAL_FLAGS && timeoutMs() >= 0 && original.plausible() && reply.plausible();
+    }
+
+    /** One byte of {@link #translation()}, unsigned. */
+    int translationByte(int index) {
+        return Byte.toUnsignedInt(segment.get(JAVA_BYTE, offset + TRANSLATION + index));
+    }
+
+    long counter(int index) {
         long at = offset + COUNTERS + (long) index * COUNTER_SIZE;
         return Integer.toUnsignedLong(segment.get(JAVA_INT_UNALIGNED, at))
                 | Short.toUnsignedLong(segment.get(JAVA_SHORT_UNALIGNED, at + 4)) << 32;
     }
 
-    private void counter(int index, long value) {
+    void counter(int index, long value) {
         long at = offset + COUNTERS + (long) index * COUNTER_SIZE;
         segment.set(JAVA_INT_UNALIGNED, at, (int) value);
         segment.set(JAVA_SHORT_UNALIGNED, at + 4, (short) (value >>> 32));

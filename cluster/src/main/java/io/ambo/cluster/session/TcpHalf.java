@@ -110,6 +110,49 @@ public final class TcpHalf {
         }
     }
 
+    /** Joins the sequence end of another copy. @return true when this one moved. See {@link SessionMerge} for bytesAhead. */
+    boolean joinSeqEnd(TcpHalf other, long bytesAhead) {
+        if (!supersedes(SEQ_KNOWN, other.seqEnd(), other, seqEnd(), bytesAhead)) return false;
+        putSeqEnd(other.seqEnd());
+        return true;
+    }
+
+    boolean joinMaxEnd(TcpHalf other, long bytesAhead) {
+        if (!supersedes(LIMIT_KNOWN, other.maxEnd(), other, maxEnd(), bytesAhead)) return false;
+        putMaxEnd(other.maxEnd());
+        return true;
+    }
+
+    boolean joinAck(TcpHalf other, long bytesAhead) {
+        if (!supersedes(ACK_KNOWN, other.ack(), other, ack(), bytesAhead)) return false;
+        putAck(other.ack());
+        return true;
+    }
+
+    /** Joins state, window and scale. @return true when one of them climbed */
+    boolean joinRest(TcpHalf other) {
+        boolean climbs = other.state() > state() || other.maxWindow() > maxWindow()
+                || other.has(SCALE_KNOWN) && (!has(SCALE_KNOWN) || other.scale() > scale());
+        raiseState(other.state());
+        raiseMaxWindow(other.maxWindow());
+        if (other.has(SCALE_KNOWN)) raiseScale(other.scale());
+        return climbs;
+    }
+
+    /** False when these bytes cannot be a half. */
+    boolean plausible() {
+        int all = SEQ_KNOWN | LIMIT_KNOWN | ACK_KNOWN | SCALE_KNOWN;
+        return state() >= NONE && state() <= CLOSED && (flags() & ~all) == 0 && maxWindow() >= 0;
+    }
+
+    /** Whether the other copy's value of a sequence number field is later than this copy's. */
+    private boolean supersedes(int flag, int theirs, TcpHalf other, int ours, long bytesAhead) {
+        if (!other.has(flag)) return false;
+        if (!has(flag)) return true;
+        if (Math.abs(bytesAhead) >= SessionMerge.SERIAL_RANGE_BYTES) return bytesAhead > 0 && theirs != ours;
+        return after(theirs, ours);
+    }
+
     public void clear() { segment.asSlice(offset, SIZE).fill((byte) 0); }
 
     public void copyFrom(TcpHalf other) { MemorySegment.copy(other.segment, other.offset, segment, offset, SIZE); }
