@@ -28,15 +28,15 @@ public record Address(long high, long low) {
 
     static long mapped(int ipv4) { return MAPPED | Integer.toUnsignedLong(ipv4); }
 
-    /** As people write it. */
-    @Override
-    public String toString() {
+    public InetAddress toInetAddress() {
         try {
-            return isIpv4()
-                    ? InetAddress.getByAddress(ByteBuffer.allocate(4).putInt(ipv4()).array()).getHostAddress()
-                    : InetAddress.getByAddress(bytes()).getHostAddress();
+            return InetAddress.getByAddress(isIpv4() ? ByteBuffer.allocate(4).putInt(ipv4()).array() : bytes());
         } catch (UnknownHostException e) {
             throw new AssertionError("an address of 4 or 16 bytes is always accepted", e);
         }
     }
+
+    /** As people write it. */
+    @Override
+    public String toString() { return toInetAddress().getHostAddress(); }
 }

@@ -1,4 +1,0 @@
-@NullMarked
-package io.ambo.hatests.bench;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,0 @@
-@NullMarked
-package io.ambo.hatests.drill;
-
-import org.jspecify.annotations.NullMarked;

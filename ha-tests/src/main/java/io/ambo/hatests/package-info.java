@@ -1,4 +1,0 @@
-@NullMarked
-package io.ambo.hatests;
-
-import org.jspecify.annotations.NullMarked;

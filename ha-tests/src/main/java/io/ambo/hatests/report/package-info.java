@@ -1,4 +1,0 @@
-@NullMarked
-package io.ambo.hatests.report;
-
-import org.jspecify.annotations.NullMarked;

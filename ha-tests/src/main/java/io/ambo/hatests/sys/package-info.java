@@ -1,4 +1,0 @@
-@NullMarked
-package io.ambo.hatests.sys;
-
-import org.jspecify.annotations.NullMarked;

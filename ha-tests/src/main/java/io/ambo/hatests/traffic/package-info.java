@@ -1,4 +1,0 @@
-@NullMarked
-package io.ambo.hatests.traffic;
-
-import org.jspecify.annotations.NullMarked;
