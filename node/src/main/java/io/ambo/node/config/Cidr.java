@@ -16,20 +16,27 @@ public record Cidr(long high, long low, int prefixLength) {
     public static final class FormatException extends Exception {
         private static final long serialVersionUID = 1;
 
-        FormatException(String message) { super(message); }
+        private final String remedy;
+
+        FormatException(String message, String remedy) {
+            super(message);
+            this.remedy = remedy;
+        }
+
+        String remedy() { return remedy; }
     }
 
     /** Reads "10.0.0.0/8", "2001:db8::/32", or an address (a network of one). */
     public static Cidr parse(String text) throws FormatException {
         int slash = text.indexOf('/');
         IpAddress address = IpAddress.parse(slash < 0 ? text : text.substring(0, slash));
-        if (address == null) throw new FormatException("no IPv4 or IPv6 network (write 10.0.0.0/8, 10.0.0.7 or 2001:db8::/32)");
+        if (address == null) throw new FormatException("is no IPv4 or IPv6 network", "write 10.0.0.0/8, 10.0.0.7 or 2001:db8::/32");
         int longest = address.isIpv4() ? 32 : 128;
         int length = slash < 0 ? longest : prefixLength(text.substring(slash + 1));
-        if (length < 0 || length > longest) throw new FormatException("the prefix length is 0-" + longest);
+        if (length < 0 || length > longest) throw new FormatException("has a prefix length that is not 0-" + longest, "");
         Cidr cidr = of(address, length + 128 - longest);
         if (cidr.high != address.high() || cidr.low != address.low()) {
-            throw new FormatException("has bits set outside its prefix (did you mean " + cidr + "?)");
+            throw new FormatException("has bits set outside its prefix", "did you mean " + cidr + "?");
         }
         return cidr;
     }

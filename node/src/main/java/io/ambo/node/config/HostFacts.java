@@ -32,10 +32,13 @@ public interface HostFacts {
 
         /**
          * @param mode the lowest nine permission bits
-         * @param size bytes
+         * @param size bytes, white space at both ends left out
          */
         record Present(int mode, long size) implements FileFacts {}
     }
+
+    /** False when nothing is known of the host the config is for: its checks are left out. */
+    default boolean isKnown() { return true; }
 
     /** By name, in the order of their indexes. */
     Map<String, HostInterface> interfaces();
@@ -43,4 +46,19 @@ public interface HostFacts {
     FileFacts file(Path file);
 
     boolean groupExists(String name);
+
+    /** Another host than this one. */
+    HostFacts UNKNOWN = new HostFacts() {
+        @Override
+        public boolean isKnown() { return false; }
+
+        @Override
+        public Map<String, HostInterface> interfaces() { return Map.of(); }
+
+        @Override
+        public FileFacts file(Path file) { return new FileFacts.Missing(); }
+
+        @Override
+        public boolean groupExists(String name) { return false; }
+    };
 }
