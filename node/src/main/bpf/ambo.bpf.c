@@ -1,12 +1,28 @@
-// The fast path: what happens to a packet in the kernel, before any socket.
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
+// The fast path: what happens to a frame in the kernel, before any socket.
+//
+//   frame --> parse --> classify --> the kernel   what is for this host, and what is neither TCP nor UDP nor ICMP
+//                                --> punt         to the worker (Java) of the queue; dropped while the gate is closed or no worker is there
+//
+// One program serves all interfaces; it finds the port in a small hash map by the interface's index. A program for each interface, with the port as a
+// constant, would save these few nanoseconds, but load and pin as many programs as there are interfaces.
+#include "classify.h"
+#include "punt.h"
 
 SEC("xdp")
 int ambo(struct xdp_md *ctx)
 {
-    (void)ctx;
-    return XDP_PASS;
+    __u32 index = ctx->ingress_ifindex;
+    const struct ambo_port *port = bpf_map_lookup_elem(&ports, &index);
+    if (!port) {
+        count(AMBO_passed_port);
+        return XDP_PASS;
+    }
+
+    struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
+    enum ambo_verdict verdict = classify(&packet, port);
+    if (verdict == AMBO_punted || verdict == AMBO_punted_malformed) return punt(ctx, port, verdict);
+    count(verdict);
+    return verdict < AMBO_punted ? XDP_PASS : XDP_DROP;
 }
 
 char _license[] SEC("license") = "GPL";

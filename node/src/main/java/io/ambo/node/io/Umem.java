@@ -1,11 +1,13 @@
 package io.ambo.node.io;
 
+import io.ambo.node.sys.Libc;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * Packet memory of one worker: frames of one page each, and the stack of those that are free. Lives on the worker's thread, except {@link #segment()}.
  *
- * <p>A frame has one owner at any time: the free stack, the worker, or a {@link XskSocket} (its fill or transmit ring, and the kernel behind them).
+ * <p>A frame has one owner at any time: the free stack, the worker, or a {@link XskSocket} (its rings, and the kernel behind them).
  * {@link XskSocket#receive} and {@link #allocate} give it to the worker; {@link #free} and {@link XskSocket#transmit} take it away.
  *
  * <p>A frame is known by the address of any of its bytes. Addresses are offsets into {@link #segment()}.
@@ -20,7 +22,27 @@ public final class Umem implements AutoCloseable {
     /** What {@link #allocate} answers when no frame is free. */
     public static final long NO_FRAME = -1;
 
-    private Umem() {}
+    private static final int FRAME_SHIFT = Integer.numberOfTrailingZeros(FRAME_SIZE);
+    /** Owners of frames. From {@link #FIRST_SOCKET} on they are sockets. */
+    private static final byte FREE = 0, WORKER = 1, LOST = 2, FIRST_SOCKET = 3;
+
+    private final MemorySegment segment;
+    /** Numbers of the free frames; the one freed last is used next, since it is in the cache. */
+    private final int[] freeFrames;
+    private int freeCount;
+    /** By number of the frame. It is what lets a closing socket give back its frames, and finds a frame that is freed twice. */
+    private final byte[] owners;
+    private final boolean[] socketIds = new boolean[Byte.MAX_VALUE + 1];
+    private int openSockets;
+    private boolean closed;
+
+    private Umem(MemorySegment segment, int frameCount) {
+        this.segment = segment;
+        freeFrames = new int[frameCount];
+        owners = new byte[frameCount];
+        Arrays.setAll(freeFrames, i -> frameCount - 1 - i);
+        freeCount = frameCount;
+    }
 
     /**
      * Reserves and zeroes the memory.
@@ -28,7 +50,13 @@ public final class Umem implements AutoCloseable {
      * @param frameCount frames of {@link #FRAME_SIZE} bytes, see {@link #framesFor}
      * @throws io.ambo.node.sys.SysException when there is not as much memory
      */
-    public static Umem create(int frameCount) { return unbuilt(); }
+    public static Umem create(int frameCount) {
+        if (frameCount < 1) throw new IllegalArgumentException("frames: " + frameCount);
+        Libc.raiseMemlockLimit();
+        MemorySegment memory = Libc.mmap((long) frameCount << FRAME_SHIFT, Libc.PROT_READ | Libc.PROT_WRITE,
+                Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_POPULATE, -1, 0);
+        return new Umem(memory, frameCount);
+    }
 
     /**
      * Frames with which no socket can starve another: every ring full, and as many frames held by the worker.
@@ -41,21 +69,22 @@ public final class Umem implements AutoCloseable {
 
     /** All frames, as memory of global scope: it may be read and written by any thread, and must not be touched after {@link #close}. */
     public MemorySegment segment() {
-        return unbuilt();
+        return segment;
     }
 
     /** Takes a free frame. @return the address where its first byte belongs, {@link #HEADROOM} bytes into the frame, or {@link #NO_FRAME} */
     public long allocate() {
-        return unbuilt();
+        long frame = takeFree(WORKER);
+        return frame == NO_FRAME ? NO_FRAME : frame + HEADROOM;
     }
 
     /** Gives the frame back that this byte is in. */
-    public void free(long address) { unbuilt(); }
+    public void free(long address) { giveBack(address, WORKER); }
 
     /** Frames on the free stack now. */
-    public int freeCount() { return unbuilt(); }
+    public int freeCount() { return freeCount; }
 
-    public int frameCount() { return unbuilt(); }
+    public int frameCount() { return owners.length; }
 
     /** Bytes of the frame before this address. */
     public static int headroom(long address) { return (int) (address & (FRAME_SIZE - 1)); }
@@ -65,8 +94,67 @@ public final class Umem implements AutoCloseable {
 
     /** Returns the memory. All sockets on it must be closed before. */
     @Override
-    public void close() { unbuilt(); }
+    public void close() {
+        if (closed) return;
+        if (openSockets > 0) throw new IllegalStateException(openSockets + " sockets still use this packet memory");
+        closed = true;
+        Libc.munmap(segment);
+    }
 
-    @SuppressWarnings("TypeParameterUnusedInFormals")
-    private static <T> T unbuilt() { throw new UnsupportedOperationException(); }
+    /** A number for a new socket, to own frames under. */
+    byte joinSocket() {
+        for (int id = FIRST_SOCKET; id < socketIds.length; id++) {
+            if (socketIds[id]) continue;
+            socketIds[id] = true;
+            openSockets++;
+            return (byte) id;
+        }
+        throw new IllegalStateException("more sockets on one packet memory than " + (socketIds.length - FIRST_SOCKET));
+    }
+
+    /**
+     * A socket was closed.
+     *
+     * @param reusable its frames can be used again; otherwise a device may still write into them, and they are lost
+     */
+    void leaveSocket(byte id, boolean reusable) {
+        for (int frame = 0; frame < owners.length; frame++) {
+            if (owners[frame] != id) continue;
+            if (reusable) {
+                giveBack((long) frame << FRAME_SHIFT, id);
+            } else {
+                owners[frame] = LOST;
+            }
+        }
+        socketIds[id] = false;
+        openSockets--;
+    }
+
+    /** @return address of the start of a frame that belongs to this owner now, or {@link #NO_FRAME} */
+    long takeFree(byte owner) {
+        if (freeCount == 0) return NO_FRAME;
+        int frame = freeFrames[--freeCount];
+        assert owners[frame] == FREE;
+        owners[frame] = owner;
+        return (long) frame << FRAME_SHIFT;
+    }
+
+    void giveBack(long address, byte owner) {
+        int frame = (int) (address >>> FRAME_SHIFT);
+        assert owners[frame] == owner : "frame " + frame + " is given back by " + owner + " but belongs to " + owners[frame];
+        owners[frame] = FREE;
+        freeFrames[freeCount++] = frame;
+    }
+
+    void giveToWorker(long address, byte socket) {
+        int frame = (int) (address >>> FRAME_SHIFT);
+        assert owners[frame] == socket : "frame " + frame + " was received by " + socket + " but belongs to " + owners[frame];
+        owners[frame] = WORKER;
+    }
+
+    void takeFromWorker(long address, byte socket) {
+        int frame = (int) (address >>> FRAME_SHIFT);
+        assert owners[frame] == WORKER : "frame " + frame + " is sent but belongs to " + owners[frame];
+        owners[frame] = socket;
+    }
 }

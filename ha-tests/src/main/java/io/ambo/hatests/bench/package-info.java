@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.bench;
+
+import org.jspecify.annotations.NullMarked;

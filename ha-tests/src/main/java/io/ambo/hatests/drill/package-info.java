@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.drill;
+
+import org.jspecify.annotations.NullMarked;

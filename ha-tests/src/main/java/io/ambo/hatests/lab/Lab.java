@@ -1,0 +1,243 @@
+package io.ambo.hatests.lab;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Two nodes on two paths between a client and a server, each in a network namespace of its own.
+ *
+ * <pre>
+ *                     .1 +--------+ .1
+ *               +--------|   a    |--------+
+ *   +--------+  |        +--------+        |  +--------+
+ *   | client |--left         | sync       right--| server |
+ *   +--------+  |        +--------+        |  +--------+
+ *       .100    +--------|   b    |--------+     .100
+ *                     .2 +--------+ .2
+ *      10.10.1.0/24      10.10.3.0/24      10.10.2.0/24
+ *      fd00:10:1::/64                      fd00:10:2::/64
+ * </pre>
+ *
+ * left, right and syncnet are switches: a bridge each, in namespaces of their own. To begin with the client's route goes through a and the server's
+ * through b, so that each node sees one flow of every session. All links are made inside the namespaces: nothing of the host's own network is touched.
+ */
+public final class Lab implements AutoCloseable {
+    /** The hosts by the names that {@code ambo lab sh} takes. */
+    public static final List<String> HOSTS = List.of("client", "server", "a", "b", "left", "right", "syncnet");
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    private final String id;
+    private final Map<String, NetworkNamespace> hosts = new LinkedHashMap<>();
+    private final LabNode a;
+    private final LabNode b;
+    private final Thread onExit;
+
+    private Lab(String id) {
+        this.id = id;
+        for (String host : HOSTS) hosts.put(host, LabRegistry.namespace(id, host));
+        Path directory = LabRegistry.directory(id);
+        a = new LabNode("a", 1, host("a"), directory.resolve("a"));
+        b = new LabNode("b", 2, host("b"), directory.resolve("b"));
+        onExit = new Thread(() -> LabRegistry.remove(id), "lab-down");
+    }
+
+    /** Builds a lab for this process: whatever ends the process takes it down. The nodes are configured and not started. */
+    public static Lab build(Policy policy) {
+        LabRegistry.sweep();
+        Lab lab = new Lab(freeId());
+        LabRegistry.register(lab.id, false);
+        Runtime.getRuntime().addShutdownHook(lab.onExit);
+        lab.buildOrRemove(policy);
+        return lab;
+    }
+
+    /** Builds a lab that stays until {@link #remove}. */
+    public static Lab buildKept(String id, Policy policy) {
+        LabRegistry.sweep();
+        Lab lab = new Lab(id);
+        LabRegistry.register(id, true);
+        lab.buildOrRemove(policy);
+        return lab;
+    }
+
+    /** A lab that is up. */
+    public static Lab existing(String id) {
+        if (!LabRegistry.exists(id)) throw new LabException("lab " + id + " is not up; start it with: ./ambo lab up");
+        return new Lab(id);
+    }
+
+    public static boolean isUp(String id) { return LabRegistry.exists(id); }
+
+    /** Takes a lab down, however much of it is left. */
+    public static void remove(String id) { LabRegistry.remove(id); }
+
+    public static List<String> ids() { return LabRegistry.ids(); }
+
+    private static String freeId() {
+        String base = "p" + ProcessHandle.current().pid();
+        String id = base;
+        for (int i = 2; LabRegistry.exists(id); i++) id = base + "x" + i;
+        return id;
+    }
+
+    public String id() { return id; }
+
+    public Path directory() { return LabRegistry.directory(id); }
+
+    public NetworkNamespace host(String name) {
+        NetworkNamespace host = hosts.get(name);
+        if (host == null) throw new LabException("no host " + name + " in the lab; there are " + String.join(", ", HOSTS));
+        return host;
+    }
+
+    public NetworkNamespace client() { return host("client"); }
+
+    public NetworkNamespace server() { return host("server"); }
+
+    public LabNode a() { return a; }
+
+    public LabNode b() { return b; }
+
+    public List<LabNode> nodes() { return List.of(a, b); }
+
+    /** Starts both nodes and waits until each is in sync and sees the other. */
+    public void startNodes() {
+        a.start();
+        b.start();
+        a.awaitMembers(2);
+        b.awaitMembers(2);
+    }
+
+    /** The way out through a, the way back through b. */
+    public void asymmetric() {
+        clientVia(a);
+        serverVia(b);
+    }
+
+    /** Both ways through one node. */
+    public void symmetric(LabNode node) {
+        clientVia(node);
+        serverVia(node);
+    }
+
+    /** Moves the client's route, as a router would. It counts from the next packet on. */
+    public void clientVia(LabNode node) { client().ip("""
+            route replace %s0/24 via %s
+            route replace %s/64 via %s
+            """.formatted(Addresses.RIGHT_NET, node.leftAddress(), Addresses.RIGHT_NET6, node.leftAddress6())); }
+
+    /** Moves the server's route. */
+    public void serverVia(LabNode node) { server().ip("""
+            route replace %s0/24 via %s
+            route replace %s/64 via %s
+            """.formatted(Addresses.LEFT_NET, node.rightAddress(), Addresses.LEFT_NET6, node.rightAddress6())); }
+
+    /** Stops all frames between the nodes' sync interfaces; both keep their carrier, as behind a switch that fails. */
+    public void cutSync() {
+        Command.run("ip", "netns", "exec", host("syncnet").name(), "bridge", "link", "set", "dev", "a", "state", "0");
+    }
+
+    public void mendSync() {
+        Command.run("ip", "netns", "exec", host("syncnet").name(), "bridge", "link", "set", "dev", "a", "state", "3");
+    }
+
+    /** The kernel forwards in the nodes' place: what Ambo is compared with. */
+    public void forwardInKernel(boolean on) {
+        for (LabNode node : nodes()) {
+            String value = on ? "1" : "0";
+            node.host().sysctl("net.ipv4.conf.all.forwarding", value);
+            node.host().sysctl("net.ipv6.conf.all.forwarding", value);
+        }
+    }
+
+    private void buildOrRemove(Policy policy) {
+        try {
+            create();
+            configure(policy);
+        } catch (RuntimeException failed) {
+            close();
+            throw failed;
+        }
+    }
+
+    private void create() {
+        for (NetworkNamespace host : hosts.values()) host.create();
+        for (String net : List.of("left", "right", "syncnet")) makeSwitch(host(net));
+        attach("client", "eth0", "left", Addresses.CLIENT + "/24", Addresses.CLIENT6 + "/64");
+        attach("server", "eth0", "right", Addresses.SERVER + "/24", Addresses.SERVER6 + "/64");
+        for (LabNode node : nodes()) {
+            attach(node.name(), "left", "left", node.leftAddress() + "/24", node.leftAddress6() + "/64");
+            attach(node.name(), "right", "right", node.rightAddress() + "/24", node.rightAddress6() + "/64");
+            attach(node.name(), "sync", "syncnet", node.syncAddress() + "/24", "");
+            // Frames that XDP redirects into a veth are received only if the far end polls (NAPI), which receive offload switches on.
+            for (String net : List.of("left", "right"))
+                Command.run("ip", "netns", "exec", host(net).name(), "ethtool", "-K", node.name(), "gro", "on");
+            node.host().sysctl("net.ipv4.conf.all.forwarding", "0");
+            node.host().sysctl("net.ipv6.conf.all.forwarding", "0");
+            node.host().sysctl("net.ipv4.conf.all.send_redirects", "0");
+        }
+        for (NetworkNamespace end : List.of(client(), server())) {
+            // Ten thousand connections from one address, and the same again.
+            end.sysctl("net.ipv4.ip_local_port_range", "10000 65000");
+            end.sysctl("net.ipv4.conf.all.accept_redirects", "0");
+            end.sysctl("net.ipv6.conf.eth0.accept_redirects", "0");
+            // Every ping of a drill is answered.
+            end.sysctl("net.ipv4.icmp_ratelimit", "0");
+            end.sysctl("net.ipv6.icmp.ratelimit", "0");
+        }
+        asymmetric();
+    }
+
+    private static void makeSwitch(NetworkNamespace host) {
+        host.sysctl("net.bridge.bridge-nf-call-iptables", "0");
+        host.sysctl("net.bridge.bridge-nf-call-ip6tables", "0");
+        host.sysctl("net.bridge.bridge-nf-call-arptables", "0");
+        host.ip("""
+                link add switch type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+                link set switch up
+                """);
+    }
+
+    /** A cable from a host to a switch, whose port is named after the host. */
+    private void attach(String hostName, String device, String switchName, String address, String address6) {
+        NetworkNamespace host = host(hostName);
+        NetworkNamespace ethernetSwitch = host(switchName);
+        ethernetSwitch.ip("""
+                link add name %s type veth peer name %s netns %s
+                link set dev %s master switch up
+                """.formatted(hostName, device, host.name(), hostName));
+        host.ip("link set " + device + " up\naddress add " + address + " dev " + device
+                + (address6.isEmpty() ? "" : "\naddress add " + address6 + " dev " + device + " nodad"));
+        // A veth leaves checksums to hardware that it does not have; here every frame carries its own, as on a wire.
+        host.run("ethtool", "-K", device, "tx", "off");
+        ethernetSwitch.run("ethtool", "-K", hostName, "tx", "off");
+    }
+
+    private void configure(Policy policy) {
+        try {
+            byte[] key = new byte[48];
+            RANDOM.nextBytes(key);
+            Files.writeString(directory().resolve("cluster.key"), Base64.getEncoder().encodeToString(key));
+        } catch (IOException failed) {
+            throw new LabException("cannot write the cluster key", failed);
+        }
+        for (LabNode node : nodes()) node.configure(policy);
+    }
+
+    /** Takes it down: processes, namespaces, files. */
+    @Override
+    public void close() {
+        LabRegistry.remove(id);
+        try {
+            Runtime.getRuntime().removeShutdownHook(onExit);
+        } catch (IllegalStateException exiting) {
+            // The hook runs, or is about to: it finds nothing left to do.
+        }
+    }
+}

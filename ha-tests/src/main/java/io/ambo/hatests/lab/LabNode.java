@@ -1,0 +1,214 @@
+package io.ambo.hatests.lab;
+
+import io.ambo.proto.control.NodeStatus;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A node of the lab: a namespace with the interfaces left, right and sync, and a JVM of its own in it. */
+public final class LabNode {
+    private static final Duration READY_LIMIT = Duration.ofSeconds(60);
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
+
+    private final String name;
+    private final int number;
+    private final NetworkNamespace host;
+    private final Path directory;
+
+    /** @param number 1 for a, 2 for b: the last part of its addresses */
+    LabNode(String name, int number, NetworkNamespace host, Path directory) {
+        this.name = name;
+        this.number = number;
+        this.host = host;
+        this.directory = directory;
+    }
+
+    public String name() { return name; }
+
+    public NetworkNamespace host() { return host; }
+
+    public String leftAddress() { return Addresses.LEFT_NET + number; }
+
+    public String leftAddress6() { return Addresses.LEFT_NET6 + number; }
+
+    public String rightAddress() { return Addresses.RIGHT_NET + number; }
+
+    public String rightAddress6() { return Addresses.RIGHT_NET6 + number; }
+
+    public String syncAddress() { return Addresses.SYNC_NET + number; }
+
+    public Path config() { return directory.resolve("ambo.yml"); }
+
+    public Path stateDirectory() { return directory.resolve("state"); }
+
+    public Path controlSocket() { return stateDirectory().resolve("control.sock"); }
+
+    public Path log() { return directory.resolve("log"); }
+
+    private Path pidFile() { return directory.resolve("pid"); }
+
+    /** Writes the node's config file; a running node reads it on reload. */
+    public void configure(Policy policy) {
+        writeConfig("""
+                node:
+                  name: %s
+                  state-dir: %s
+                interfaces:
+                  - { name: left, zone: clients }
+                  - { name: right, zone: servers }
+                cluster:
+                  name: lab
+                  bind-address: %s
+                  multicast: 239.192.10.1:45588
+                  key-file: %s
+                  park: %s
+                """.formatted(name, stateDirectory(), syncAddress(), directory.resolveSibling("cluster.key"), policy.park())
+                + policy.yaml());
+    }
+
+    /** Writes any text as its config file. */
+    public void writeConfig(String yaml) {
+        try {
+            Files.createDirectories(stateDirectory());
+            Files.writeString(config(), yaml);
+        } catch (IOException failed) {
+            throw new LabException("cannot write " + config(), failed);
+        }
+    }
+
+    /** Starts the JVM and returns at once. */
+    public void start() {
+        if (isRunning()) throw new LabException("node " + name + " runs already");
+        // setsid: a ctrl-C in the terminal reaches the lab, which then decides about its nodes.
+        List<String> words = Stream.of(List.of("setsid"), host.command(), JvmCommand.node(config())).flatMap(List::stream).toList();
+        try {
+            Process process = new ProcessBuilder(words).directory(directory.toFile()).redirectErrorStream(true)
+                    .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
+                    .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile())).start();
+            Files.writeString(pidFile(), Long.toString(process.pid()));
+        } catch (IOException failed) {
+            throw new LabException("cannot start node " + name, failed);
+        }
+    }
+
+    /** Waits until its gate is open: it is in sync, or alone, and takes traffic. */
+    public void awaitReady() {
+        long deadlineNs = System.nanoTime() + READY_LIMIT.toNanos();
+        String last = "its control socket is not there yet";
+        while (System.nanoTime() < deadlineNs) {
+            if (!isRunning()) throw new LabException("node " + name + " ended while starting:\n" + tail());
+            if (Files.exists(controlSocket())) {
+                try {
+                    NodeStatus status = status();
+                    if (status.getGate().getOpen()) return;
+                    last = "its gate is closed: " + status.getGate().getReason();
+                } catch (LabException notYet) {
+                    last = String.valueOf(notYet.getMessage());
+                }
+            }
+            pause(Duration.ofMillis(20));
+        }
+        throw new LabException("node " + name + " is not ready after " + READY_LIMIT.toSeconds() + " s: " + last + "\n" + tail());
+    }
+
+    /** Waits until its cluster has so many members and its gate is open. */
+    public void awaitMembers(int members) {
+        awaitReady();
+        long deadlineNs = System.nanoTime() + READY_LIMIT.toNanos();
+        while (status().getViewCount() != members) {
+            if (System.nanoTime() > deadlineNs)
+                throw new LabException("node " + name + " sees " + status().getViewList() + ", not " + members + " members\n" + tail());
+            pause(Duration.ofMillis(20));
+        }
+    }
+
+    public NodeStatus status() { return control().status(); }
+
+    /** A client of its control socket; each call is a connection. */
+    public ControlClient control() {
+        return new ControlClient(controlSocket());
+    }
+
+    /** SIGKILL: it is given no chance to say or save anything. Returns when the process is gone. */
+    public void kill9() { end(true); }
+
+    /** SIGTERM: a clean stop. */
+    public void stop() { end(false); }
+
+    /** SIGSTOP: the JVM stands still, the kernel under it does not. */
+    public void pause() { signal("STOP"); }
+
+    public void resume() { signal("CONT"); }
+
+    public boolean isRunning() { return process() != null; }
+
+    private @org.jspecify.annotations.Nullable ProcessHandle process() {
+        try {
+            if (!Files.exists(pidFile())) return null;
+            ProcessHandle process = ProcessHandle.of(Long.parseLong(Files.readString(pidFile()).strip())).orElse(null);
+            if (process == null || !process.isAlive()) return null;
+            // The number may have gone to another process since.
+            String commandLine = Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
+            return commandLine.contains(directory.toString()) ? process : null;
+        } catch (IOException gone) {
+            return null;
+        }
+    }
+
+    public long pid() {
+        ProcessHandle process = process();
+        if (process == null) throw new LabException("node " + name + " does not run");
+        return process.pid();
+    }
+
+    private void signal(String signal) { Command.run("kill", "-" + signal, Long.toString(pid())); }
+
+    private void end(boolean forcibly) {
+        ProcessHandle process = process();
+        if (process == null) return;
+        if (forcibly) {
+            process.destroyForcibly();
+        } else {
+            process.destroy();
+        }
+        try {
+            process.onExit().get(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (java.util.concurrent.TimeoutException slow) {
+            throw new LabException("node " + name + " still runs " + STOP_LIMIT.toSeconds() + " s after "
+                    + (forcibly ? "SIGKILL" : "SIGTERM") + "\n" + tail());
+        } catch (java.util.concurrent.ExecutionException failed) {
+            throw new LabException("waiting for node " + name, failed);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new LabException("interrupted while stopping node " + name, interrupted);
+        }
+    }
+
+    /** All it has logged. */
+    public String logText() {
+        try {
+            return Files.exists(log()) ? Files.readString(log()) : "";
+        } catch (IOException failed) {
+            throw new LabException("cannot read " + log(), failed);
+        }
+    }
+
+    /** The last lines of its log. */
+    public String tail() {
+        List<String> lines = logText().lines().toList();
+        return "--- last lines of " + log() + "\n" + String.join("\n", lines.subList(Math.max(0, lines.size() - 25), lines.size()));
+    }
+
+    private static void pause(Duration time) {
+        try {
+            Thread.sleep(time);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new LabException("interrupted while waiting for a node", interrupted);
+        }
+    }
+}

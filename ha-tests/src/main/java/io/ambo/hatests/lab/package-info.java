@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.lab;
+
+import org.jspecify.annotations.NullMarked;

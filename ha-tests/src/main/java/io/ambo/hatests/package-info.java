@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests;
+
+import org.jspecify.annotations.NullMarked;

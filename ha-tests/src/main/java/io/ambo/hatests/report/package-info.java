@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.report;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.sys;
+
+import org.jspecify.annotations.NullMarked;

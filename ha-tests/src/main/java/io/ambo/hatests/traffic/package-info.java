@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.traffic;
+
+import org.jspecify.annotations.NullMarked;
