@@ -87,7 +87,7 @@ public final class XdpProgram implements AutoCloseable {
      * @throws SysException when the kernel refuses it; the verifier's words are in the message
      */
     public static XdpProgram load() {
-        BpfObject object = BpfObject.load(resource(), "ambo.bpf.o");
+        BpfObject object = loadObject();
         try {
             return new XdpProgram(object);
         } catch (RuntimeException failure) {
@@ -302,6 +302,15 @@ public final class XdpProgram implements AutoCloseable {
 
     private static void check(String operation, int result, String where, String remedy) {
         if (result < 0) throw new SysException(operation, -result, where, remedy);
+    }
+
+    private static BpfObject loadObject() {
+        try {
+            return BpfObject.load(resource(), "ambo.bpf.o");
+        } catch (ExceptionInInitializerError missingLibrary) {
+            if (missingLibrary.getCause() instanceof SysException cause) throw cause;
+            throw missingLibrary;
+        }
     }
 
     private static byte[] resource() {

@@ -23,7 +23,6 @@ public final class Poller implements AutoCloseable {
     private static final int AWAKE = 0, ASLEEP = 1, TOLD = 2;
     /** struct pollfd: fd, events, revents. */
     private static final int POLLFD_SIZE = 8, POLLFD_EVENTS = 4, POLLFD_REVENTS = 6;
-    private static final int GONE = Libc.POLLERR | Libc.POLLHUP | Libc.POLLNVAL;
     private static final long NANOSECONDS_PER_SECOND = TimeUnit.SECONDS.toNanos(1);
 
     private final int eventfd;
@@ -112,7 +111,7 @@ public final class Poller implements AutoCloseable {
             Libc.drain(eventfd, scratch);
             ready--;
         }
-        return ready == 0 ? 0 : ready - forgetGone();
+        return ready;
     }
 
     /**
@@ -126,18 +125,6 @@ public final class Poller implements AutoCloseable {
     public void close() {
         Libc.close(eventfd);
         Libc.munmap(memory);
-    }
-
-    /** A socket whose device is gone would end every poll at once. @return sockets forgotten */
-    private int forgetGone() {
-        int gone = 0;
-        for (int i = socketCount - 1; i >= 0; i--) {
-            if ((events(i + 1) & GONE) == 0) continue;
-            sockets[i].onDeviceGone();
-            forget(i);
-            gone++;
-        }
-        return gone;
     }
 
     @SuppressWarnings("NullAway") // The cell behind the last socket is never read.

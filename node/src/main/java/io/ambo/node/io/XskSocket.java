@@ -29,12 +29,12 @@ public final class XskSocket implements AutoCloseable {
 
     /** What the kernel counted; cumulative since the socket was opened. A reusable holder that {@link XskSocket#readStatistics} fills. */
     public static final class Statistics {
-        /** Frames the kernel could not deliver for other reasons (too long for a frame, most of all). */
+        /** Frames the kernel could not deliver: too long for a frame, or no frame in the fill ring. */
         public long receiveDropped;
         public long receiveInvalid;
         /** Frames lost since the worker did not take them in time. */
         public long receiveRingFull;
-        /** Frames lost since the fill ring had no frame for them. */
+        /** How often the kernel found the fill ring empty. */
         public long fillRingEmpty;
         public long transmitInvalid;
     }
@@ -144,8 +144,8 @@ public final class XskSocket implements AutoCloseable {
     public boolean isZeroCopy() { return zeroCopy; }
 
     /**
-     * The device went away under the socket (found by {@link Poller} or {@link #flush}). It stays harmless: it receives nothing, and transmit answers
-     * false when its ring is full. Close it and open another when the device is back.
+     * The device went away under the socket: {@link #flush} has found it so. It stays harmless: it receives nothing, never ends a {@link Poller#block},
+     * and transmit answers false when its ring is full. Close it, and open another when the device is back.
      */
     public boolean isFailed() { return failed; }
 
@@ -254,8 +254,6 @@ public final class XskSocket implements AutoCloseable {
         Libc.close(fd);
         umem.leaveSocket(id, !zeroCopy || failed);
     }
-
-    void onDeviceGone() { failed = true; }
 
     /** In copy mode the frames are sent inside these calls, some at a time; in zero-copy mode one call wakes the driver. */
     private void push(int pending) {

@@ -5,7 +5,7 @@ public final class SysException extends RuntimeException {
     private final int errno;
 
     public SysException(String operation, int errno, String where, String remedy) {
-        super(operation + " (" + where + "): " + Errno.text(errno) + (remedy.isEmpty() ? "" : "; " + remedy));
+        super(operation + (where.isEmpty() ? "" : " (" + where + ")") + ": " + Errno.text(errno) + (remedy.isEmpty() ? "" : "; " + remedy));
         this.errno = errno;
     }
 
