@@ -69,7 +69,10 @@ public interface SessionTable extends AutoCloseable {
     long capacity();
 
     /** The bucket a key belongs to, 0 to {@link #BUCKETS} - 1. */
-    static int bucket(SessionKey key) { return (int) (key.hash() >>> 52); }
+    static int bucket(SessionKey key) { return bucket(key.hash()); }
+
+    /** The bucket of a key with this {@link SessionKey#hash}. */
+    static int bucket(long keyHash) { return (int) (keyHash >>> 52); }
 
     @Override
     void close();

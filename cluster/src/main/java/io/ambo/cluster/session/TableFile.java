@@ -141,7 +141,13 @@ final class TableFile implements AutoCloseable {
     private ChronicleMap<byte[], byte[]> recover(long itsCapacity) throws IOException {
         LOG.info("The session table was not closed; recovering {}", mapFile);
         completeHeader(mapFile);
-        return builder(itsCapacity).recoverPersistedTo(mapFile.toFile(), true);
+        int[] repaired = new int[1];
+        ChronicleMap<byte[], byte[]> recovered = builder(itsCapacity).recoverPersistedTo(mapFile.toFile(), true, corruption -> {
+            repaired[0]++;
+            LOG.debug("{}", corruption::message);
+        });
+        LOG.info("Recovered {} sessions; {} marks of interrupted work were cleared", recovered.longSize(), repaired[0]);
+        return recovered;
     }
 
     private void putAside(Throwable why) throws IOException {

@@ -1,0 +1,194 @@
+package io.ambo.cluster.session;
+
+import static io.ambo.cluster.session.SessionTable.Merge.ADVANCED;
+import static io.ambo.cluster.session.SessionTable.Merge.LOST;
+import static io.ambo.cluster.session.SessionTable.Merge.REPLACED;
+import static io.ambo.cluster.session.SessionTable.Merge.UNCHANGED;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.ambo.cluster.Seed;
+import java.lang.foreign.ValueLayout;
+import java.util.HexFormat;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+
+class SessionMergeTest {
+    private static final int ROUNDS = 20_000;
+
+    @Test
+    void mergingIsCommutativeAssociativeAndIdempotent() {
+        SplittableRandom random = Seed.random("SessionMergeTest.mergingIsCommutativeAssociativeAndIdempotent");
+        for (int round = 0; round < ROUNDS; round++) {
+            Copies copies = new Copies(random);
+            SessionRecord a = copies.any();
+            SessionRecord b = copies.any();
+            SessionRecord c = copies.any();
+            assertThat(bytes(joined(a, b))).as("a + b = b + a, round %d", round).isEqualTo(bytes(joined(b, a)));
+            assertThat(bytes(joined(joined(a, b), c))).as("(a + b) + c = a + (b + c), round %d", round)
+                    .isEqualTo(bytes(joined(a, joined(b, c))));
+            assertThat(bytes(joined(a, a))).as("a + a = a, round %d", round).isEqualTo(bytes(a));
+            assertThat(bytes(joined(joined(a, b), b))).as("(a + b) + b = a + b, round %d", round).isEqualTo(bytes(joined(a, b)));
+        }
+    }
+
+    @Test
+    void theOutcomeSaysWhatTheMergeDid() {
+        SplittableRandom random = Seed.random("SessionMergeTest.theOutcomeSaysWhatTheMergeDid");
+        for (int round = 0; round < ROUNDS; round++) {
+            Copies copies = new Copies(random);
+            SessionRecord before = copies.any();
+            SessionRecord remote = copies.any();
+            SessionRecord after = copy(before);
+            SessionTable.Merge outcome = SessionMerge.join(after, remote);
+            boolean changed = !bytes(after).equals(bytes(before));
+            int byIncarnation = SessionMerge.compareIncarnations(before, remote);
+            SessionTable.Merge expected = byIncarnation > 0 ? LOST : byIncarnation < 0 ? REPLACED : changed ? ADVANCED : UNCHANGED;
+            assertThat(outcome).as("round %d", round).isEqualTo(expected);
+            if (outcome == LOST) assertThat(changed).isFalse();
+            if (outcome == REPLACED) assertThat(bytes(after)).isEqualTo(bytes(remote));
+        }
+    }
+
+    @Test
+    void nodesThatHeardTheSameDeltasInAnyOrderAndNumberAreEqual() {
+        SplittableRandom random = Seed.random("SessionMergeTest.nodesThatHeardTheSameDeltasInAnyOrderAndNumberAreEqual");
+        for (int round = 0; round < ROUNDS / 20; round++) {
+            Copies copies = new Copies(random);
+            SessionRecord[] deltas = new SessionRecord[8];
+            for (int i = 0; i < deltas.length; i++) deltas[i] = copies.any();
+            SessionRecord one = copy(deltas[0]);
+            SessionRecord other = copy(deltas[0]);
+            for (SessionRecord delta : deltas) SessionMerge.join(one, delta);
+            for (int i = 0; i < 30; i++) SessionMerge.join(other, deltas[random.nextInt(deltas.length)]);
+            for (int i = deltas.length - 1; i >= 0; i--) SessionMerge.join(other, deltas[i]);
+            assertThat(bytes(other)).as("round %d", round).isEqualTo(bytes(one));
+        }
+    }
+
+    @Test
+    void aHalfNeverClimbsDown() {
+        SplittableRandom random = Seed.random("SessionMergeTest.aHalfNeverClimbsDown");
+        for (int round = 0; round < ROUNDS; round++) {
+            Copies copies = new Copies(random);
+            SessionRecord local = copies.of(0);
+            SessionRecord before = copy(local);
+            SessionMerge.join(local, copies.of(0));
+            for (boolean ofReply : new boolean[]{ false, true }) {
+                TcpHalf half = ofReply ? local.reply() : local.original();
+                TcpHalf halfBefore = ofReply ? before.reply() : before.original();
+                assertThat(half.state()).isGreaterThanOrEqualTo(halfBefore.state());
+                assertThat(half.maxWindow()).isGreaterThanOrEqualTo(halfBefore.maxWindow());
+                assertThat(half.flags() & halfBefore.flags()).isEqualTo(halfBefore.flags());
+                assertThat(local.bytes(ofReply)).isGreaterThanOrEqualTo(before.bytes(ofReply));
+            }
+            assertThat(local.lastSeenMs()).isGreaterThanOrEqualTo(before.lastSeenMs());
+        }
+    }
+
+    /** FreeBSD's pfsync copied the peer's older half over the newer one: sequence numbers rolled back and transfers stalled at 3 GiB (opnsense/src #327). */
+    @Test
+    void aHalfThatIsStaleIsNeverCopiedBack() {
+        SplittableRandom random = Seed.random("SessionMergeTest.aHalfThatIsStaleIsNeverCopiedBack");
+        for (int round = 0; round < ROUNDS; round++) {
+            Copies copies = new Copies(random);
+            int original = random.nextInt(1, Copies.STEPS + 1);
+            int reply = random.nextInt(1, Copies.STEPS + 1);
+            int staleOriginal = random.nextInt(1, Copies.STEPS + 1);
+            int staleReply = random.nextInt(1, Copies.STEPS + 1);
+            SessionRecord local = copies.of(original, reply);
+            SessionMerge.join(local, copies.of(staleOriginal, staleReply));
+            int knownOriginal = Math.max(original, staleOriginal);
+            int knownReply = Math.max(reply, staleReply);
+            assertThat(local.original().seqEnd()).as("round %d", round).isEqualTo((int) copies.trueSeqEnd(false, knownOriginal));
+            assertThat(local.original().ack()).isEqualTo((int) copies.trueAck(false, knownOriginal));
+            assertThat(local.original().maxEnd()).isEqualTo((int) copies.trueMaxEnd(false, knownReply));
+            assertThat(local.reply().seqEnd()).isEqualTo((int) copies.trueSeqEnd(true, knownReply));
+            assertThat(local.reply().ack()).isEqualTo((int) copies.trueAck(true, knownReply));
+            assertThat(local.reply().maxEnd()).isEqualTo((int) copies.trueMaxEnd(true, knownOriginal));
+        }
+    }
+
+    @Test
+    void sequenceNumbersClimbOverTheWrap() {
+        SessionRecord local = Sessions.session(1, 100);
+        SessionRecord remote = Sessions.session(1, 100);
+        local.original().advanceSeqEnd(0xFFFF_FFF0);
+        remote.original().advanceSeqEnd(0x10);
+        assertThat(SessionMerge.join(local, remote)).isEqualTo(ADVANCED);
+        assertThat(local.original().seqEnd()).isEqualTo(0x10);
+        remote.original().clear();
+        remote.original().advanceSeqEnd(0xFFFF_FFF0);
+        SessionMerge.join(local, remote);
+        assertThat(local.original().seqEnd()).isEqualTo(0x10);
+    }
+
+    @Test
+    void ofTwoFirstIncarnationsTheEarlierWinsOnBothNodes() {
+        SessionRecord early = Sessions.session(2, 100);
+        SessionRecord late = Sessions.session(1, 101);
+        assertThat(SessionMerge.merge(copy(early), late)).isEqualTo(LOST);
+        assertThat(SessionMerge.merge(copy(late), early)).isEqualTo(REPLACED);
+    }
+
+    @Test
+    void aSessionOpenedOverATombstoneWinsOverIt() {
+        SessionRecord tombstone = Sessions.session(1, 100).addFlags(SessionRecord.CLOSED);
+        SessionRecord opened = Sessions.session(2, 500).incarnation(1, 500, 2);
+        assertThat(SessionMerge.merge(copy(tombstone), opened)).isEqualTo(REPLACED);
+        assertThat(SessionMerge.merge(copy(opened), tombstone)).isEqualTo(LOST);
+    }
+
+    @Test
+    void aLateDeltaDoesNotReviveATombstone() {
+        SessionRecord tombstone = Sessions.session(1, 100).addFlags(SessionRecord.CLOSED).timeoutMs(500);
+        SessionRecord late = Sessions.session(1, 100).timeoutMs(60_000).lastSeenMs(1);
+        SessionMerge.merge(tombstone, late);
+        assertThat(tombstone.has(SessionRecord.CLOSED)).isTrue();
+        assertThat(tombstone.timeoutMs()).isEqualTo(500);
+    }
+
+    @Test
+    void aSessionWithTrafficHereOutlivesAClosingOnStaleKnowledge() {
+        SessionRecord closed = Sessions.session(1, 100).addFlags(SessionRecord.CLOSED).lastSeenMs(10_000);
+        SessionRecord local = Sessions.session(1, 100).localFlags(SessionRecord.REPLY_SEEN_HERE)
+                .lastSeenMs(10_000 + SessionMerge.OUTLIVE_MS + 1);
+        assertThat(SessionMerge.merge(local, closed)).as("the peer has yet to hear that it lives").isEqualTo(LOST);
+        assertThat(local.has(SessionRecord.CLOSED)).isFalse();
+        assertThat(local.epoch()).isEqualTo(1);
+        assertThat(SessionMerge.merge(copy(closed), local)).as("and takes it over when it does").isEqualTo(REPLACED);
+        assertThat(SessionMerge.merge(local, closed)).isEqualTo(LOST);
+        assertThat(local.epoch()).as("once").isEqualTo(1);
+    }
+
+    @Test
+    void aClosingIsTakenOverWhereNoLaterPacketWasSeen() {
+        SessionRecord closed = Sessions.session(1, 100).addFlags(SessionRecord.CLOSED).lastSeenMs(10_000);
+        SessionRecord idleHere = Sessions.session(1, 100).localFlags(SessionRecord.REPLY_SEEN_HERE).lastSeenMs(10_500);
+        assertThat(SessionMerge.merge(idleHere, closed)).isEqualTo(ADVANCED);
+        assertThat(idleHere.has(SessionRecord.CLOSED)).isTrue();
+        SessionRecord heardOf = Sessions.session(1, 100).lastSeenMs(90_000);
+        SessionMerge.merge(heardOf, closed);
+        assertThat(heardOf.has(SessionRecord.CLOSED)).as("only a node that sees the packets itself can object").isTrue();
+    }
+
+    @Test
+    void localFlagsStayLocal() {
+        SessionRecord local = Sessions.session(1, 101).localFlags(SessionRecord.ORIGINAL_SEEN_HERE);
+        SessionMerge.merge(local, Sessions.session(1, 101).localFlags(SessionRecord.REPLY_SEEN_HERE));
+        assertThat(local.localFlags()).isEqualTo(SessionRecord.ORIGINAL_SEEN_HERE);
+        SessionMerge.merge(local, Sessions.session(1, 100).localFlags(SessionRecord.REPLY_SEEN_HERE));
+        assertThat(local.localFlags()).isEqualTo(SessionRecord.ORIGINAL_SEEN_HERE);
+    }
+
+    private static SessionRecord joined(SessionRecord a, SessionRecord b) {
+        SessionRecord result = copy(a);
+        SessionMerge.join(result, b);
+        return result;
+    }
+
+    private static SessionRecord copy(SessionRecord session) { return new SessionRecord().copyFrom(session); }
+
+    private static String bytes(SessionRecord session) {
+        return HexFormat.of().formatHex(session.segment().asSlice(session.offset(), SessionRecord.SIZE).toArray(ValueLayout.JAVA_BYTE));
+    }
+}
