@@ -1,17 +1,31 @@
 package io.ambo.cluster;
 
+import io.ambo.cluster.jgroups.JGroupsTransport;
 import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.Ownership;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
+import io.ambo.cluster.replication.DirtyBuckets;
+import io.ambo.cluster.replication.Questions;
+import io.ambo.cluster.replication.Replicator;
+import io.ambo.cluster.replication.SyncReceiver;
+import io.ambo.cluster.resync.BucketSync;
+import io.ambo.cluster.resync.SweptDigest;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
+import io.ambo.proto.sync.SyncMessage;
+import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
+import java.util.random.RandomGenerator;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 
 /**
  * This node's membership: the one door to replication. Joined once, closed once.
@@ -21,10 +35,18 @@ import java.util.function.Function;
  * from any thread and returns at once, except {@link #join} and {@link #close}.
  */
 public final class Cluster implements AutoCloseable {
+    private static final Logger LOG = LogManager.getLogger();
+
     private final NodeId local;
     private final CounterBank<ClusterCounter> counters = new CounterBank<>(ClusterCounter.class);
-
-    private Cluster(ClusterSettings settings) { local = NodeId.of(settings.node()); }
+    private final CounterBank<ClusterCounter>.Row transportCounters = counters.newRow();
+    private final Transport transport;
+    private final ClusterListener listener;
+    private final Replicator replicator;
+    private final BucketSync bucketSync;
+    private final SyncReceiver receiver;
+    private final Questions questions;
+    private volatile View view;
 
     /**
      * Joins, or is the first. Returns after the first view is known (a lone start: {@code timing.joinMs} later); the gate may open long after that, so listen
@@ -35,29 +57,63 @@ public final class Cluster implements AutoCloseable {
      */
     public static Cluster join(ClusterSettings settings, SessionTable table, Clock clock, ClusterListener listener)
             throws ClusterException {
-        return new Cluster(settings);
+        return join(settings, new JGroupsTransport(settings), table, clock, new SecureRandom(), listener);
     }
 
-    /** The same over another transport, which is started here and closed with the cluster. */
-    public static Cluster join(ClusterSettings settings, Transport transport, SessionTable table, Clock clock, ClusterListener listener)
-            throws ClusterException {
-        return new Cluster(settings);
+    /**
+     * The same over another transport, which is started here and closed with the cluster.
+     *
+     * @param random for numbers that must differ between two starts of a node
+     */
+    public static Cluster join(ClusterSettings settings, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
+            ClusterListener listener) throws ClusterException {
+        Cluster cluster = new Cluster(settings, transport, table, clock, random, listener);
+        cluster.start();
+        return cluster;
+    }
+
+    private Cluster(ClusterSettings settings, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
+            ClusterListener listener) {
+        this.transport = transport;
+        this.listener = listener;
+        local = NodeId.of(settings.node());
+        view = new View(0, local, List.of(local));
+        DirtyBuckets dirty = new DirtyBuckets();
+        replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
+                this::tellAcknowledged);
+        bucketSync = new BucketSync(local, transport, table, new SweptDigest(), clock, random, dirty, settings.timing().gateRetryMs(),
+                counters,
+                this::tellGate);
+        questions = new Questions(transport, counters, random.nextLong());
+        receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), counters);
+    }
+
+    private void start() throws ClusterException {
+        replicator.start();
+        bucketSync.start();
+        try {
+            transport.start(new FromTransport());
+        } catch (ClusterException | RuntimeException e) {
+            bucketSync.close();
+            replicator.close();
+            throw e;
+        }
     }
 
     /** The way out for one worker: always the same object for the same number, to be used by that worker's thread only. */
     public DeltaPublisher publisher(int worker) {
-        return (key, session, acknowledge) -> 0;
+        return replicator.publisher(worker);
     }
 
     public NodeId local() { return local; }
 
-    public View view() { return new View(1, local, java.util.List.of(local)); }
+    public View view() { return view; }
 
-    public GateState gate() { return new GateState(true, 0, 0, "alone"); }
+    public GateState gate() { return bucketSync.gate(); }
 
     /** True when this node answers for the session's expiry: the record names it, or the named node is gone and this one is the heir. */
     public boolean owns(SessionKey key, SessionRecord session) {
-        return session.owner() == local.value();
+        return Ownership.owner(view, key, session.owner()) == local.value();
     }
 
     /**
@@ -66,14 +122,98 @@ public final class Cluster implements AutoCloseable {
      * @param request at most 256 KiB
      * @return fails with a {@link java.util.concurrent.TimeoutException} or a {@link ClusterException}
      */
-    public CompletableFuture<byte[]> ask(NodeId peer, byte[] request, Duration timeout) { return new CompletableFuture<>(); }
+    public CompletableFuture<byte[]> ask(NodeId peer, byte[] request, Duration timeout) { return questions.ask(peer, request, timeout); }
 
     /** Who answers the peers' questions. Called on a thread of its own for each question; an exception becomes the asker's failure. */
-    public void answerWith(Function<byte[], byte[]> answerer) {}
+    public void answerWith(Function<byte[], byte[]> answerer) {
+        questions.answerWith(answerer);
+    }
 
     public CounterBank<ClusterCounter> counters() { return counters; }
 
     /** Leaves politely: what was published is sent, peers learn of the departure at once. */
     @Override
-    public void close() {}
+    public void close() {
+        bucketSync.close();
+        replicator.close();
+        transport.close();
+    }
+
+    private void tellAcknowledged(int worker, long ticket) { guarded(() -> listener.onAcknowledged(worker, ticket)); }
+
+    private void tellGate(GateState gate) { guarded(() -> listener.onGate(gate)); }
+
+    /** A listener that throws must not end a thread of the cluster. */
+    private void guarded(Runnable call) {
+        try {
+            call.run();
+        } catch (RuntimeException e) {
+            LOG.error("The cluster's listener threw", e);
+            count(ClusterCounter.LISTENER_FAILED);
+        }
+    }
+
+    private void count(ClusterCounter counter) {
+        synchronized (transportCounters) {
+            transportCounters.increment(counter);
+        }
+    }
+
+    /** What the transport tells, on its threads. */
+    private final class FromTransport implements Transport.Receiver {
+        @Override
+        public void onMessage(NodeId sender, byte[] bytes, int offset, int length) { receiver.onMessage(sender, bytes, offset, length); }
+
+        @Override
+        public void onMembership(Transport.Membership membership) {
+            View before = view;
+            View now = membership.view();
+            view = now;
+            count(ClusterCounter.VIEWS);
+            // Peers count from here on: what workers change after this line is published.
+            replicator.onView(now);
+            for (NodeId member : before.members()) if (!now.members().contains(member)) receiver.onPeerLeft(member);
+            LOG.info("View {}: {}", now.id(), now.members());
+            bucketSync.onMembership(membership);
+            guarded(() -> listener.onView(now));
+        }
+
+        @Override
+        public void onRefused(String reason) {
+            LOG.warn("{}", reason);
+            bucketSync.onStranger(reason);
+        }
+
+        @Override
+        public void onRefusedPacket(Transport.PacketRefusal refusal) {
+            count(switch (refusal) {
+                case UNAUTHENTIC -> ClusterCounter.PACKETS_UNAUTHENTIC;
+                case REPLAYED -> ClusterCounter.PACKETS_REPLAYED;
+                case UNPROVEN -> ClusterCounter.PACKETS_UNPROVEN;
+            });
+        }
+    }
+
+    /** What messages other than deltas are for. */
+    private final class Others implements SyncReceiver.Resync {
+        @Override
+        public long quietBeforeMs(long comparison, int round) { return bucketSync.quietBeforeMs(comparison, round); }
+
+        @Override
+        public void onChunk(NodeId sender, long comparison, int round, long number, boolean last, int records, int unexplained) {
+            bucketSync.onChunk(sender, comparison, round, number, last, records, unexplained);
+        }
+
+        @Override
+        public void onMessage(NodeId sender, SyncMessage message) {
+            switch (message.getBodyCase()) {
+                case ASK -> questions.onAsk(sender, message.getAsk());
+                case ANSWER -> questions.onAnswer(sender, message.getAnswer());
+                default -> bucketSync.onMessage(sender, message);
+            }
+        }
+
+        @Override
+        public void onGap(NodeId sender) { bucketSync.onGap(sender); }
+    }
 }

@@ -60,6 +60,9 @@ public interface Transport extends AutoCloseable {
     /** Sends to one member; one that left meanwhile is no error. May wait. The bytes are copied. */
     void sendTo(NodeId peer, byte[] bytes, int offset, int length) throws ClusterException;
 
+    /** Sends to one member, once, without waiting and without repeating: it may be lost. Any thread. The bytes are copied. */
+    void sendHint(NodeId peer, byte[] bytes, int offset, int length);
+
     /** Leaves politely. */
     @Override
     void close();

@@ -42,7 +42,8 @@ public final class SessionRecord {
     /** Local flags: this node has itself seen a packet of that flow since it started. */
     public static final int ORIGINAL_SEEN_HERE = 1, REPLY_SEEN_HERE = 2;
 
-    private static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED;
+    /** No other flag may be set. */
+    public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED;
     private static final int ALL_LOCAL_FLAGS = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
 
     static final int CREATED = 0;
@@ -206,6 +207,13 @@ public final class SessionRecord {
     public void count(boolean ofReply, int packets, long bytes) {
         counter(ofReply ? 1 : 0, Math.min(packets(ofReply) + packets, COUNTER_LIMIT));
         counter(ofReply ? 3 : 2, Math.min(bytes(ofReply) + bytes, COUNTER_LIMIT));
+    }
+
+    /** Sets what was counted of one flow. 48 bits each. */
+    public SessionRecord counts(boolean ofReply, long packets, long bytes) {
+        counter(ofReply ? 1 : 0, packets);
+        counter(ofReply ? 3 : 2, bytes);
+        return this;
     }
 
     /** False when these bytes cannot be a session. */

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.jgroups;
+
+import org.jspecify.annotations.NullMarked;

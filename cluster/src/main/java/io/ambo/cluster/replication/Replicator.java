@@ -1,0 +1,279 @@
+package io.ambo.cluster.replication;
+
+import io.ambo.cluster.ClusterCounter;
+import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.ClusterSettings.Limits;
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.Transport;
+import io.ambo.cluster.membership.View;
+import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.cluster.time.Clock;
+import java.util.Arrays;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+
+/**
+ * The way out: takes deltas from the workers' rings, leaves out what a later one of the same session makes superfluous, and sends the rest to all members, one
+ * message for each round. Under load rounds grow, without load a delta leaves at once.
+ *
+ * <p>
+ * {@link #doWork} and all that it calls live on the replicator thread, which may wait for slow receivers; meanwhile the rings fill, overflow, and mark
+ * buckets dirty. Other threads use the methods that say so.
+ */
+public final class Replicator implements AutoCloseable {
+    private static final Logger LOG = LogManager.getLogger();
+    /** So that a batch, its envelope and JGroups' headers fit into one UDP datagram. */
+    private static final int BATCH_BYTES = 56 * 1024;
+    /** Sent batches whose acknowledgement may still be waited for. */
+    private static final int BATCHES_AWAITING_ACK = 4096;
+    private static final int WINNERS_WAITING = 4096;
+    private static final int WINNERS_PER_ROUND = 128;
+    private static final int CLOSE_MS = 2000;
+
+    /** Hears of acknowledged tickets. */
+    @FunctionalInterface
+    public interface AckListener {
+        void onAcknowledged(int worker, long ticket);
+    }
+
+    private record Winner(NodeId peer, SessionKey key) {}
+
+    private final NodeId local;
+    private final long run;
+    private final Transport transport;
+    private final SessionTable table;
+    private final Clock clock;
+    private final AckListener acks;
+    private final DirtyBuckets dirty;
+    private final int deltasPerBatch;
+    private final CounterBank<ClusterCounter>.Row counters;
+    private final DeltaRing[] rings;
+    private final Publisher[] publishers;
+    private final Wakeup wakeup = new Wakeup();
+    private final ArrayBlockingQueue<Winner> winners = new ArrayBlockingQueue<>(WINNERS_WAITING);
+    private final ConcurrentHashMap<Long, long[]> awaitingAck = new ConcurrentHashMap<>();
+    private final Thread thread = Thread.ofPlatform().name("ambo-replicator").daemon().unstarted(this::loop);
+
+    private final DeltaWriter writer = new DeltaWriter(BATCH_BYTES);
+    private final SessionRecord winnerRecord = new SessionRecord();
+    private final int[] latest;
+    private final boolean[] superseded;
+    private final long[] tickets;
+    private int ticketCount;
+    private int firstRing;
+    private long batches;
+    private long rounds;
+
+    private volatile boolean peers;
+    private volatile boolean running = true;
+
+    /** @param run a random number, new with each start of the process */
+    public Replicator(NodeId local, long run, Limits limits, Transport transport, SessionTable table, Clock clock,
+            CounterBank<ClusterCounter> counters, DirtyBuckets dirty, AckListener acks) {
+        this.local = local;
+        this.run = run;
+        this.transport = transport;
+        this.table = table;
+        this.clock = clock;
+        this.acks = acks;
+        this.dirty = dirty;
+        this.counters = counters.newRow();
+        deltasPerBatch = limits.deltasPerBatch();
+        rings = new DeltaRing[limits.workers()];
+        publishers = new Publisher[limits.workers()];
+        for (int worker = 0; worker < rings.length; worker++) {
+            rings[worker] = new DeltaRing(limits.ringSlots());
+            publishers[worker] = new Publisher(rings[worker], counters.newRow());
+        }
+        latest = new int[Integer.highestOneBit(deltasPerBatch) * 4];
+        superseded = new boolean[deltasPerBatch];
+        tickets = new long[2 * deltasPerBatch * rings.length];
+    }
+
+    public void start() { thread.start(); }
+
+    /** The same object for the same number. Any thread may ask, one may use it. */
+    public DeltaPublisher publisher(int worker) {
+        return publishers[worker];
+    }
+
+    /** Any thread: from now on there are peers to tell, or none. */
+    public void onView(View view) { peers = !view.alone(); }
+
+    /** Any thread: a peer has merged one of the batches. */
+    public void onAck(long ofRun, long number) {
+        if (ofRun != run) return;
+        long[] acknowledged = awaitingAck.remove(number);
+        if (acknowledged == null) return;
+        for (int i = 0; i < acknowledged.length; i += 2) acks.onAcknowledged((int) acknowledged[i], acknowledged[i + 1]);
+    }
+
+    /** Any thread: the peer published an incarnation that lost to the one in this table; it is sent the winner. Bounded: else the bucket is sent again. */
+    public void sendWinner(NodeId peer, SessionKey key) {
+        if (winners.offer(new Winner(peer, new SessionKey().copyFrom(key)))) wakeup.signal();
+        else
+            dirty.mark(SessionTable.bucket(key));
+    }
+
+    /** One turn. @return how much was done */
+    public int doWork() {
+        int work = sendWinners();
+        writer.clear();
+        ticketCount = 0;
+        long nowMs = clock.monotonicMs();
+        for (int i = 0; i < rings.length; i++) {
+            int worker = (firstRing + i) % rings.length;
+            work += drain(worker, nowMs);
+        }
+        firstRing = (firstRing + 1) % rings.length;
+        if (writer.count() > 0) sendBatch();
+        return work;
+    }
+
+    /** Sends what waits, then ends the thread. */
+    @Override
+    public void close() {
+        running = false;
+        wakeup.signal();
+        try {
+            thread.join(CLOSE_MS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void loop() {
+        while (running) {
+            try {
+                if (doWork() == 0) wakeup.await(this::hasWork);
+            } catch (RuntimeException e) {
+                LOG.error("The replicator failed in one round and goes on", e);
+            }
+        }
+        int lastRounds = 0;
+        while (doWork() > 0 && lastRounds < 1000) lastRounds++;
+    }
+
+    private boolean hasWork() {
+        if (!winners.isEmpty() || !running) return true;
+        for (DeltaRing ring : rings) if (ring.waiting() > 0) return true;
+        return false;
+    }
+
+    private int drain(int worker, long nowMs) {
+        DeltaRing ring = rings[worker];
+        int waiting = Math.min(ring.waiting(), deltasPerBatch - writer.count());
+        if (waiting <= 0) return 0;
+        if (!peers) {
+            ring.release(waiting);
+            return waiting;
+        }
+        markSuperseded(ring, waiting);
+        int taken = 0;
+        while (taken < waiting && !writer.full()) {
+            if (superseded[taken]) {
+                counters.increment(ClusterCounter.DELTAS_COALESCED);
+            } else {
+                if (ring.asksAck(taken)) {
+                    tickets[ticketCount++] = worker;
+                    tickets[ticketCount++] = ring.ticket(taken);
+                }
+                writer.add(ring.key(taken), ring.record(taken), nowMs);
+            }
+            taken++;
+        }
+        ring.release(taken);
+        return taken;
+    }
+
+    /**
+     * Finds the deltas that a later one of the same session in the same ring includes. Only within a ring: what two workers wrote has no order here. A delta
+     * that asks for an acknowledgement is sent even so, since its ticket stands for exactly this one.
+     */
+    private void markSuperseded(DeltaRing ring, int waiting) {
+        Arrays.fill(superseded, 0, waiting, false);
+        if (waiting == 1) return;
+        Arrays.fill(latest, -1);
+        int mask = latest.length - 1;
+        for (int i = 0; i < waiting; i++) {
+            int at = (int) ring.key(i).hash() & mask;
+            while (latest[at] >= 0 && !ring.sameKey(latest[at], i)) at = (at + 1) & mask;
+            if (latest[at] >= 0 && !ring.asksAck(latest[at])) superseded[latest[at]] = true;
+            latest[at] = i;
+        }
+    }
+
+    private void sendBatch() {
+        long number = ++batches;
+        if (ticketCount > 0) awaitingAck.put(number, Arrays.copyOf(tickets, ticketCount));
+        if ((++rounds & 0xFF) == 0) awaitingAck.keySet().removeIf(old -> old < number - BATCHES_AWAITING_ACK);
+        writer.finishBatch(local.value(), run, number, ticketCount > 0);
+        try {
+            transport.sendToAll(writer.bytes(), writer.offset(), writer.length());
+            counters.increment(ClusterCounter.BATCHES_SENT);
+            counters.add(ClusterCounter.DELTAS_SENT, writer.count());
+        } catch (ClusterException e) {
+            // The receivers see the gap in the numbers and compare tables.
+            counters.increment(ClusterCounter.SEND_FAILED);
+        }
+    }
+
+    private int sendWinners() {
+        int sent = 0;
+        Winner winner = winners.poll();
+        while (winner != null && sent < WINNERS_PER_ROUND) {
+            NodeId peer = winner.peer();
+            long nowMs = clock.monotonicMs();
+            writer.clear();
+            while (winner != null && winner.peer().equals(peer) && writer.count() < WINNERS_PER_ROUND && !writer.full()) {
+                if (table.read(winner.key(), winnerRecord)) writer.add(winner.key(), winnerRecord, nowMs);
+                sent++;
+                winner = winners.poll();
+            }
+            sendWinnersTo(peer);
+        }
+        if (winner != null && !winners.offer(winner)) dirty.mark(SessionTable.bucket(winner.key()));
+        return sent;
+    }
+
+    private void sendWinnersTo(NodeId peer) {
+        if (writer.count() == 0) return;
+        writer.finishChunk(0, 0, 1, true);
+        try {
+            transport.sendTo(peer, writer.bytes(), writer.offset(), writer.length());
+            counters.add(ClusterCounter.WINNERS_SENT_BACK, writer.count());
+        } catch (ClusterException e) {
+            counters.increment(ClusterCounter.SEND_FAILED);
+        }
+    }
+
+    /** Lives on its worker's thread. */
+    private final class Publisher implements DeltaPublisher {
+        private final DeltaRing ring;
+        private final CounterBank<ClusterCounter>.Row row;
+        private long ticket;
+
+        Publisher(DeltaRing ring, CounterBank<ClusterCounter>.Row row) {
+            this.ring = ring;
+            this.row = row;
+        }
+
+        @Override
+        public long publish(SessionKey key, SessionRecord session, boolean acknowledge) {
+            if (!peers) return 0;
+            if (!ring.offer(key, session, ticket + 1, acknowledge)) {
+                row.increment(ClusterCounter.DELTA_RING_FULL);
+                if (dirty.mark(SessionTable.bucket(key))) row.increment(ClusterCounter.BUCKETS_MARKED_DIRTY);
+                return 0;
+            }
+            row.increment(ClusterCounter.DELTAS_PUBLISHED);
+            wakeup.signal();
+            return ++ticket;
+        }
+    }
+}

@@ -1,0 +1,235 @@
+package io.ambo.cluster.replication;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.ambo.cluster.ClusterCounter;
+import io.ambo.cluster.ClusterListener;
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.Transport;
+import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.cluster.time.Clock;
+import io.ambo.proto.sync.DeltaAck;
+import io.ambo.proto.sync.SyncMessage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The way in: every message that a member sends comes by here, is checked whole, and is merged or handed on. Runs on the transport's receiving threads, several
+ * at once; never waits. A message that is not sound is counted and changes nothing.
+ */
+public final class SyncReceiver {
+    private static final Logger LOG = LogManager.getLogger();
+    /** A session that ends so soon may be there on one node and gone on the other, and both are right. */
+    private static final long ABOUT_TO_END_MS = 2000;
+
+    /** Who compares tables. Called on receiving threads; hands over and returns. */
+    public interface Resync {
+        /** Sessions unseen since then were the same on both nodes when this round began, were the tables equal; {@link Long#MIN_VALUE}: not ours. */
+        long quietBeforeMs(long comparison, int round);
+
+        /**
+         * A chunk has been merged.
+         *
+         * @param unexplained records that were news here although nothing has happened to their sessions since the round began, or that found no room
+         */
+        void onChunk(NodeId sender, long comparison, int round, long number, boolean last, int records, int unexplained);
+
+        /** Anything that is not deltas. */
+        void onMessage(NodeId sender, SyncMessage message);
+
+        /** Batches of this sender are missing. */
+        void onGap(NodeId sender);
+    }
+
+    /** One receiving thread's tools, lent for one message. */
+    private static final class Desk {
+        final DeltaReader reader = new DeltaReader();
+        final CounterBank<ClusterCounter>.Row counters;
+
+        Desk(CounterBank<ClusterCounter>.Row counters) { this.counters = counters; }
+    }
+
+    /** How far a sender's batches have come. Guarded by itself. */
+    private static final class Progress {
+        long run;
+        long number;
+    }
+
+    private final NodeId local;
+    private final Transport transport;
+    private final SessionTable table;
+    private final Clock clock;
+    private final ClusterListener listener;
+    private final Replicator replicator;
+    private final Resync resync;
+    private final CounterBank<ClusterCounter> counters;
+    private final ConcurrentLinkedQueue<Desk> desks = new ConcurrentLinkedQueue<>();
+    private final ConcurrentHashMap<NodeId, Progress> progress = new ConcurrentHashMap<>();
+
+    public SyncReceiver(NodeId local, Transport transport, SessionTable table, Clock clock, ClusterListener listener, Replicator replicator,
+            Resync resync, CounterBank<ClusterCounter> counters) {
+        this.local = local;
+        this.transport = transport;
+        this.table = table;
+        this.clock = clock;
+        this.listener = listener;
+        this.replicator = replicator;
+        this.resync = resync;
+        this.counters = counters;
+    }
+
+    public void onMessage(NodeId sender, byte[] bytes, int offset, int length) {
+        Desk free = desks.poll();
+        Desk desk = free == null ? new Desk(counters.newRow()) : free;
+        try {
+            receive(desk, sender, bytes, offset, length);
+        } catch (MalformedMessage e) {
+            desk.counters.increment(e.otherVersion() ? ClusterCounter.MESSAGES_OTHER_VERSION : ClusterCounter.MESSAGES_MALFORMED);
+        } finally {
+            desks.add(desk);
+        }
+    }
+
+    private void receive(Desk desk, NodeId sender, byte[] bytes, int offset, int length) throws MalformedMessage {
+        if (sender.value() == local.value()) {
+            desk.counters.increment(ClusterCounter.MESSAGES_NOT_FROM_MEMBER);
+            return;
+        }
+        if (length > Transport.LONGEST_MESSAGE) throw MalformedMessage.because("too long");
+        switch (desk.reader.read(bytes, offset, length, clock.monotonicMs())) {
+            case BATCH -> onBatch(desk, sender);
+            case CHUNK -> onChunk(desk, sender);
+            case OTHER -> onOther(desk, sender, parse(bytes, offset, length));
+        }
+    }
+
+    private static SyncMessage parse(byte[] bytes, int offset, int length) throws MalformedMessage {
+        try {
+            return SyncMessage.parser().parseFrom(bytes, offset, length);
+        } catch (InvalidProtocolBufferException e) {
+            throw MalformedMessage.because(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void onBatch(Desk desk, NodeId sender) {
+        DeltaReader batch = desk.reader;
+        if (batch.sender() != sender.value()) {
+            desk.counters.increment(ClusterCounter.MESSAGES_NOT_FROM_MEMBER);
+            return;
+        }
+        boolean gap = advance(sender, batch.run(), batch.number());
+        boolean awaited = awaitsDeltas(desk);
+        for (int i = 0; i < batch.count(); i++) {
+            SessionTable.Merge outcome = merge(desk, i);
+            if (awaited && outcome != SessionTable.Merge.FULL) tellApplied(desk, batch.key(i));
+            if (outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, batch.key(i));
+        }
+        if (batch.acknowledge()) acknowledge(desk, sender, batch);
+        desk.counters.increment(ClusterCounter.BATCHES_RECEIVED);
+        desk.counters.add(ClusterCounter.DELTAS_RECEIVED, batch.count());
+        if (gap) {
+            desk.counters.increment(ClusterCounter.BATCH_GAPS);
+            resync.onGap(sender);
+        }
+    }
+
+    private void onChunk(Desk desk, NodeId sender) {
+        DeltaReader chunk = desk.reader;
+        boolean repair = chunk.round() == 0;
+        long quietBeforeMs = resync.quietBeforeMs(chunk.comparison(), chunk.round());
+        long nowMs = clock.monotonicMs();
+        boolean awaited = awaitsDeltas(desk);
+        int unexplained = 0;
+        for (int i = 0; i < chunk.count(); i++) {
+            SessionRecord record = chunk.record(i);
+            boolean quiet = record.lastSeenMs() < quietBeforeMs && record.expiresInMs(nowMs) > ABOUT_TO_END_MS;
+            SessionTable.Merge outcome = merge(desk, i);
+            if (outcome == SessionTable.Merge.FULL
+                    || (quiet && (outcome == SessionTable.Merge.INSERTED || outcome == SessionTable.Merge.REPLACED)))
+                unexplained++;
+            if (awaited && outcome != SessionTable.Merge.FULL) tellApplied(desk, chunk.key(i));
+            if (repair && outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, chunk.key(i));
+        }
+        desk.counters.add(ClusterCounter.RESYNC_RECORDS_RECEIVED, chunk.count());
+        if (chunk.comparison() != 0)
+            resync.onChunk(sender, chunk.comparison(), chunk.round(), chunk.number(), chunk.last(), chunk.count(), unexplained);
+    }
+
+    private void onOther(Desk desk, NodeId sender, SyncMessage message) throws MalformedMessage {
+        switch (message.getBodyCase()) {
+            case ACK -> {
+                desk.counters.increment(ClusterCounter.ACKS_RECEIVED);
+                replicator.onAck(message.getAck().getRun(), message.getAck().getNumber());
+            }
+            case COMPARE, COMPARE_ANSWER, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
+            case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");
+        }
+    }
+
+    private SessionTable.Merge merge(Desk desk, int index) {
+        SessionTable.Merge outcome = table.merge(desk.reader.key(index), desk.reader.record(index));
+        desk.counters.increment(switch (outcome) {
+            case INSERTED -> ClusterCounter.MERGES_INSERTED;
+            case ADVANCED -> ClusterCounter.MERGES_ADVANCED;
+            case UNCHANGED -> ClusterCounter.MERGES_UNCHANGED;
+            case REPLACED -> ClusterCounter.MERGES_REPLACED;
+            case LOST -> ClusterCounter.MERGES_LOST;
+            case FULL -> ClusterCounter.MERGES_FULL;
+        });
+        return outcome;
+    }
+
+    /** @return true when batches between the last one and this one are missing */
+    private boolean advance(NodeId sender, long run, long number) {
+        Progress known = progress.computeIfAbsent(sender, nobody -> new Progress());
+        synchronized (known) {
+            boolean sameRun = known.run == run;
+            boolean gap = sameRun && number > known.number + 1;
+            if (!sameRun || number > known.number) known.number = number;
+            known.run = run;
+            return gap;
+        }
+    }
+
+    private void acknowledge(Desk desk, NodeId sender, DeltaReader batch) {
+        byte[] ack = SyncMessage.newBuilder().setProtocol(SyncWire.PROTOCOL)
+                .setAck(DeltaAck.newBuilder().setRun(batch.run()).setNumber(batch.number())).build().toByteArray();
+        transport.sendHint(sender, ack, 0, ack.length);
+        desk.counters.increment(ClusterCounter.ACKS_SENT);
+    }
+
+    private boolean awaitsDeltas(Desk desk) {
+        try {
+            return listener.awaitsDeltas();
+        } catch (RuntimeException e) {
+            onListenerFailure(desk, e);
+            return false;
+        }
+    }
+
+    private void tellApplied(Desk desk, SessionKey key) {
+        try {
+            listener.onDeltaApplied(key);
+        } catch (RuntimeException e) {
+            onListenerFailure(desk, e);
+        }
+    }
+
+    private static void onListenerFailure(Desk desk, @Nullable RuntimeException e) {
+        if (desk.counters.get(ClusterCounter.LISTENER_FAILED) == 0) LOG.error("The cluster's listener threw; counted from now on", e);
+        desk.counters.increment(ClusterCounter.LISTENER_FAILED);
+    }
+
+    /** A sender left: if it comes back, its numbers begin anew. */
+    public void onPeerLeft(NodeId peer) { progress.remove(peer); }
+
+    /** Used by the parts that build small messages from the generated classes. */
+    public static SyncMessage.Builder message() {
+        return SyncMessage.newBuilder().setProtocol(SyncWire.PROTOCOL);
+    }
+}

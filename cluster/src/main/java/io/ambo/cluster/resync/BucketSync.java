@@ -1,0 +1,484 @@
+package io.ambo.cluster.resync;
+
+import com.google.protobuf.ByteString;
+import io.ambo.cluster.ClusterCounter;
+import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.GateState;
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.Transport;
+import io.ambo.cluster.membership.Transport.Membership;
+import io.ambo.cluster.membership.View;
+import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.replication.DirtyBuckets;
+import io.ambo.cluster.replication.SyncReceiver;
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.cluster.time.Clock;
+import io.ambo.proto.sync.ChunkAck;
+import io.ambo.proto.sync.CompareAnswer;
+import io.ambo.proto.sync.CompareRequest;
+import io.ambo.proto.sync.SyncMessage;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes tables equal: compares bucket digests with a peer, exchanges the records of the buckets that differ, and again, until what differs is only what changes
+ * just now. Runs when this node joins (then {@link JoinGate} waits for it), when separated parts have met, and when a peer's batches are missing. Also sends
+ * buckets again of which a delta was lost on the way out.
+ *
+ * <pre>
+ *   this node                                peer
+ *     | CompareRequest: 4096 digests           |
+ *     |--------------------------------------->|  sweep, compare
+ *     |        CompareAnswer: bits of buckets  |
+ *     |<---------------------------------------|
+ *     |        RecordChunk 1, 2, ... last      |
+ *     |<---------------------------------------|  both ways at once, {@link RecordStream#WINDOW} chunks ahead of the acknowledgements
+ *     |--------------------------------------->|
+ *     | next round ...                         |
+ * </pre>
+ *
+ * <b>When it is done.</b> Under traffic the digests are never all equal. A comparison ends with the first round in which no bucket differs, or in which no
+ * record was news here except of sessions that were seen since the round began (their deltas are on the way) or end within two seconds (one node may have
+ * forgotten them first); a record that finds no room never counts as explained. After {@link #MOST_ROUNDS} rounds it ends as different, with the number.
+ *
+ * <p>
+ * One thread, {@code ambo-resync}; the {@code on} methods may be called from any thread and only hand over.
+ */
+public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
+    static final int MOST_ROUNDS = 16;
+    /** Without any answer, chunk or acknowledgement for so long a comparison or a stream is given up. */
+    static final long PATIENCE_MS = 3000;
+    /** Deltas that are on the way may be so old. */
+    private static final long IN_FLIGHT_MS = 250;
+    private static final long REPAIR_INTERVAL_MS = 200;
+    private static final long COMPARE_AGAIN_MS = 1000;
+    private static final int MOST_STREAMS = 16;
+    private static final int EVENTS = 16 * 1024;
+    private static final int EVENTS_PER_TURN = 256;
+    private static final long TICK_MS = 20;
+    private static final Logger LOG = LogManager.getLogger();
+
+    /** A comparison that this node began. Its atomics are written by receiving threads. */
+    private static final class Comparison {
+        final long id;
+        final NodeId peer;
+        int round;
+        volatile long quietBeforeMs;
+        volatile int receivingRound;
+        final AtomicInteger unexplained = new AtomicInteger();
+        boolean peerDone;
+        long received;
+        long expected;
+        @Nullable
+        RecordStream outgoing;
+        long progressAtMs;
+
+        Comparison(long id, NodeId peer) {
+            this.id = id;
+            this.peer = peer;
+        }
+    }
+
+    private final NodeId local;
+    private final Transport transport;
+    private final SessionTable table;
+    private final TableDigest digest;
+    private final Clock clock;
+    private final RandomGenerator random;
+    private final DirtyBuckets dirty;
+    private final CounterBank<ClusterCounter>.Row counters;
+    private final Consumer<GateState> gateListener;
+    private final JoinGate gate;
+    private final ArrayBlockingQueue<Runnable> events = new ArrayBlockingQueue<>(EVENTS);
+    private final Thread thread = Thread.ofPlatform().name("ambo-resync").daemon().unstarted(this::loop);
+
+    private volatile @Nullable Comparison comparison;
+    private volatile boolean running = true;
+    private volatile GateState told;
+    private final Queue<NodeId> toCompare = new ArrayDeque<>();
+    private final Map<NodeId, Long> comparedAtMs = new LinkedHashMap<>();
+    private final List<RecordStream> streams = new ArrayList<>();
+    private final Map<RecordStream, Long> streamProgressMs = new LinkedHashMap<>();
+    private final Map<NodeId, SyncMessage> requestsOfStrangers = new LinkedHashMap<>();
+    private @Nullable View view;
+    private long repairedAtMs = Long.MIN_VALUE / 2;
+    private long toldAtMs;
+
+    /** @param gateListener hears each change of the gate, on the resync thread */
+    public BucketSync(NodeId local, Transport transport, SessionTable table, TableDigest digest, Clock clock, RandomGenerator random,
+            DirtyBuckets dirty, long gateRetryMs, CounterBank<ClusterCounter> counters, Consumer<GateState> gateListener) {
+        this.local = local;
+        this.transport = transport;
+        this.table = table;
+        this.digest = digest;
+        this.clock = clock;
+        this.random = random;
+        this.dirty = dirty;
+        this.counters = counters.newRow();
+        this.gateListener = gateListener;
+        gate = new JoinGate(gateRetryMs);
+        told = gate.state();
+    }
+
+    public void start() { thread.start(); }
+
+    /** As last told to the listener. Any thread. */
+    public GateState gate() { return told; }
+
+    public void onMembership(Membership membership) { post(() -> membershipChanged(membership)); }
+
+    /** Somebody on the link was refused. */
+    public void onStranger(String reason) {
+        post(() -> gate.onStranger(reason, clock.monotonicMs()));
+    }
+
+    @Override
+    public void onGap(NodeId sender) { post(() -> wantComparison(sender)); }
+
+    @Override
+    public long quietBeforeMs(long ofComparison, int round) {
+        Comparison current = comparison;
+        return current != null && current.id == ofComparison && current.receivingRound == round ? current.quietBeforeMs : Long.MIN_VALUE;
+    }
+
+    @Override
+    public void onChunk(NodeId sender, long ofComparison, int round, long number, boolean last, int records, int unexplained) {
+        Comparison current = comparison;
+        if (current != null && current.id == ofComparison) current.unexplained.addAndGet(unexplained);
+        post(() -> chunkMerged(sender, ofComparison, round, number, last, records));
+    }
+
+    @Override
+    public void onMessage(NodeId sender, SyncMessage message) {
+        switch (message.getBodyCase()) {
+            case COMPARE -> post(() -> answer(sender, message));
+            case COMPARE_ANSWER -> post(() -> answered(sender, message.getCompareAnswer()));
+            case CHUNK_ACK -> post(() -> chunkAcknowledged(sender, message.getChunkAck()));
+            default -> throw new IllegalArgumentException("not of a comparison: " + message.getBodyCase());
+        }
+    }
+
+    @Override
+    public void close() {
+        running = false;
+        thread.interrupt();
+        try {
+            thread.join(PATIENCE_MS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** One turn. @return how much was done */
+    public int doWork() {
+        int work = 0;
+        for (Runnable event = events.poll(); event != null; event = events.poll()) {
+            event.run();
+            if (++work >= EVENTS_PER_TURN) break;
+        }
+        long nowMs = clock.monotonicMs();
+        work += advanceStreams(nowMs);
+        giveUpTheSilent(nowMs);
+        repairDirtyBuckets(nowMs);
+        beginComparison(nowMs);
+        gate.evaluate(nowMs);
+        tellGate(nowMs);
+        return work;
+    }
+
+    private void loop() {
+        while (running) {
+            try {
+                if (doWork() > 0) continue;
+                Runnable event = events.poll(TICK_MS, TimeUnit.MILLISECONDS);
+                if (event != null) event.run();
+            } catch (InterruptedException e) {
+                return;
+            } catch (RuntimeException e) {
+                LOG.error("Comparing tables failed in one turn and goes on", e);
+            }
+        }
+    }
+
+    private void post(Runnable event) {
+        // A lost event stalls one comparison, which is then given up and begun again.
+        if (!events.offer(event)) LOG.warn("Too many events wait for the resync thread; a comparison will be begun again");
+    }
+
+    // Membership
+
+    private void membershipChanged(Membership membership) {
+        View now = membership.view();
+        view = now;
+        streams.removeIf(stream -> !now.members().contains(stream.peer()));
+        toCompare.removeIf(peer -> !now.members().contains(peer));
+        comparedAtMs.keySet().retainAll(now.members());
+        Comparison current = comparison;
+        if (current != null && !now.members().contains(current.peer)) finish(current, JoinGate.Outcome.LEFT, "");
+        gate.onMembership(membership, clock.monotonicMs());
+        if (gate.state().open()) wantComparisonsAfterMerge(membership);
+        Map<NodeId, SyncMessage> retry = new LinkedHashMap<>(requestsOfStrangers);
+        requestsOfStrangers.clear();
+        retry.forEach((peer, request) -> {
+            if (now.members().contains(peer)) answer(peer, request);
+        });
+    }
+
+    /** Each member compares with the first of each other part; of two firsts, the one with the lower id begins. */
+    private void wantComparisonsAfterMerge(Membership membership) {
+        boolean localIsFirst = membership.parts().contains(local);
+        for (NodeId first : membership.parts()) {
+            if (first.equals(local) || !membership.view().members().contains(first)) continue;
+            if (localIsFirst && first.value() < local.value()) continue;
+            comparedAtMs.remove(first);
+            wantComparison(first);
+        }
+    }
+
+    private void wantComparison(NodeId peer) { if (!toCompare.contains(peer) && toCompare.size() < MOST_STREAMS) toCompare.add(peer); }
+
+    // This node asks
+
+    private void beginComparison(long nowMs) {
+        if (comparison != null) return;
+        NodeId peer = gate.nextPeer(nowMs);
+        if (peer == null) peer = nextWanted(nowMs);
+        if (peer == null) return;
+        comparedAtMs.put(peer, nowMs);
+        Comparison begun = new Comparison(random.nextLong() | 1, peer);
+        comparison = begun;
+        nextRound(begun);
+    }
+
+    private @Nullable NodeId nextWanted(long nowMs) {
+        if (!gate.state().open()) return null;
+        for (Iterator<NodeId> it = toCompare.iterator(); it.hasNext();) {
+            NodeId peer = it.next();
+            Long before = comparedAtMs.get(peer);
+            if (before != null && nowMs - before < COMPARE_AGAIN_MS) continue;
+            it.remove();
+            return peer;
+        }
+        return null;
+    }
+
+    private void nextRound(Comparison of) {
+        long nowMs = clock.monotonicMs();
+        of.round++;
+        of.quietBeforeMs = nowMs - IN_FLIGHT_MS;
+        of.receivingRound = of.round;
+        of.unexplained.set(0);
+        of.peerDone = false;
+        of.outgoing = null;
+        CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size());
+        if (table.size() > 0) for (long bucket : digest.of(table)) request.addDigests(bucket);
+        of.progressAtMs = clock.monotonicMs();
+        counters.increment(ClusterCounter.RESYNC_ROUNDS);
+        send(of.peer, SyncReceiver.message().setCompare(request).build());
+    }
+
+    private void answered(NodeId peer, CompareAnswer answer) {
+        Comparison current = comparison;
+        if (current == null || current.id != answer.getComparison() || current.round != answer.getRound() || !current.peer.equals(peer))
+            return;
+        current.progressAtMs = clock.monotonicMs();
+        switch (answer.getState()) {
+            case COMPARED -> exchange(current, answer);
+            case BUSY -> finish(current, JoinGate.Outcome.BUSY, "");
+            case NOT_OPEN, UNRECOGNIZED -> finish(current, JoinGate.Outcome.NOT_OPEN, "");
+        }
+    }
+
+    private void exchange(Comparison current, CompareAnswer answer) {
+        BitSet differing = BitSet.valueOf(answer.getDiffering().toByteArray());
+        differing.clear(SessionTable.BUCKETS, Math.max(SessionTable.BUCKETS, differing.length()));
+        if (current.round == 1) current.expected = answer.getSessions() * differing.cardinality() / SessionTable.BUCKETS;
+        if (differing.isEmpty()) {
+            finish(current, JoinGate.Outcome.EQUAL, rounds(current));
+            return;
+        }
+        RecordStream outgoing = new RecordStream(current.peer, current.id, current.round, differing, table, transport);
+        current.outgoing = outgoing;
+        addStream(outgoing);
+        gate.onProgress(current.received, current.expected, clock.monotonicMs());
+    }
+
+    private void endRoundIfComplete(Comparison current) {
+        RecordStream outgoing = current.outgoing;
+        if (!current.peerDone || outgoing == null || !outgoing.done()) return;
+        int unexplained = current.unexplained.get();
+        if (unexplained == 0) finish(current, JoinGate.Outcome.EQUAL, rounds(current));
+        else if (current.round < MOST_ROUNDS) nextRound(current);
+        else
+            finish(current, JoinGate.Outcome.STILL_DIFFERENT,
+                    unexplained + " sessions differ or find no room (this table holds " + table.size() + " of "
+                            + table.capacity() + ")");
+    }
+
+    private static String rounds(Comparison current) {
+        return current.received + " records in " + current.round + (current.round == 1 ? " round" : " rounds");
+    }
+
+    private void finish(Comparison current, JoinGate.Outcome outcome, String detail) {
+        comparison = null;
+        long nowMs = clock.monotonicMs();
+        if (outcome != JoinGate.Outcome.EQUAL) {
+            counters.increment(ClusterCounter.RESYNC_ABANDONED);
+            streams.removeIf(stream -> stream.comparison() == current.id);
+        }
+        if (gate.state().open()) {
+            LOG.info("Comparison of tables with {}: {} {}", current.peer, outcome, detail);
+            if (outcome == JoinGate.Outcome.NO_ANSWER || outcome == JoinGate.Outcome.BUSY || outcome == JoinGate.Outcome.STILL_DIFFERENT)
+                wantComparison(current.peer);
+        } else {
+            gate.onCompared(current.peer, outcome, detail, nowMs);
+        }
+    }
+
+    // This node answers
+
+    private void answer(NodeId peer, SyncMessage message) {
+        View known = view;
+        if (known == null || !known.members().contains(peer)) {
+            // Before its view is here, deltas to it are not published; an answer now could miss some.
+            if (requestsOfStrangers.size() < MOST_STREAMS) requestsOfStrangers.put(peer, message);
+            return;
+        }
+        CompareRequest request = message.getCompare();
+        streams.removeIf(stream -> stream.peer().equals(peer) && stream.comparison() == request.getComparison());
+        CompareAnswer.Builder answer = CompareAnswer.newBuilder().setComparison(request.getComparison()).setRound(request.getRound());
+        if (!gate.state().open()) {
+            send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.NOT_OPEN)).build());
+            return;
+        }
+        if (streams.size() >= MOST_STREAMS) {
+            send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.BUSY)).build());
+            return;
+        }
+        BitSet differing = differing(request.getDigestsList(), digest.of(table));
+        answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
+        send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
+        if (!differing.isEmpty())
+            addStream(new RecordStream(peer, request.getComparison(), request.getRound(), differing, table, transport));
+    }
+
+    private static BitSet differing(List<Long> theirs, long[] ours) {
+        BitSet differing = new BitSet(SessionTable.BUCKETS);
+        for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) {
+            long their = bucket < theirs.size() ? theirs.get(bucket) : 0;
+            if (their != ours[bucket]) differing.set(bucket);
+        }
+        return differing;
+    }
+
+    // Chunks, both ways
+
+    private void chunkMerged(NodeId sender, long ofComparison, int round, long number, boolean last, int records) {
+        if (last || number % RecordStream.ACK_EVERY == 0) {
+            ChunkAck.Builder ack = ChunkAck.newBuilder().setComparison(ofComparison).setRound(round).setNumber(number);
+            send(sender, SyncReceiver.message().setChunkAck(ack).build());
+        }
+        Comparison current = comparison;
+        if (current == null || current.id != ofComparison || current.round != round || !current.peer.equals(sender)) return;
+        long nowMs = clock.monotonicMs();
+        current.progressAtMs = nowMs;
+        current.received += records;
+        current.peerDone |= last;
+        gate.onProgress(current.received, Math.max(current.expected, current.received), nowMs);
+        endRoundIfComplete(current);
+    }
+
+    private void chunkAcknowledged(NodeId peer, ChunkAck ack) {
+        long nowMs = clock.monotonicMs();
+        for (RecordStream stream : List.copyOf(streams)) {
+            if (!stream.peer().equals(peer) || stream.comparison() != ack.getComparison() || stream.round() != ack.getRound()) continue;
+            stream.onAck(ack.getNumber());
+            streamProgressMs.put(stream, nowMs);
+            if (stream.done()) streams.remove(stream);
+        }
+        Comparison current = comparison;
+        if (current != null && current.id == ack.getComparison()) {
+            current.progressAtMs = nowMs;
+            endRoundIfComplete(current);
+        }
+    }
+
+    private void addStream(RecordStream stream) {
+        streams.add(stream);
+        streamProgressMs.put(stream, clock.monotonicMs());
+    }
+
+    private int advanceStreams(long nowMs) {
+        int work = 0;
+        for (RecordStream stream : List.copyOf(streams)) {
+            try {
+                int sent = stream.advance(nowMs);
+                if (sent < 0) continue;
+                counters.add(ClusterCounter.RESYNC_RECORDS_SENT, sent);
+                streamProgressMs.put(stream, nowMs);
+                work++;
+            } catch (ClusterException e) {
+                counters.increment(ClusterCounter.SEND_FAILED);
+                streams.remove(stream);
+            }
+        }
+        return work;
+    }
+
+    private void giveUpTheSilent(long nowMs) {
+        streamProgressMs.keySet().retainAll(streams);
+        streams.removeIf(stream -> nowMs - streamProgressMs.getOrDefault(stream, nowMs) > PATIENCE_MS);
+        Comparison current = comparison;
+        if (current != null && nowMs - current.progressAtMs > PATIENCE_MS) finish(current, JoinGate.Outcome.NO_ANSWER, "");
+    }
+
+    // Repair of what was lost on the way out
+
+    private void repairDirtyBuckets(long nowMs) {
+        View known = view;
+        if (!dirty.any() || known == null || nowMs - repairedAtMs < REPAIR_INTERVAL_MS) return;
+        for (RecordStream stream : streams) if (stream.round() == 0) return;
+        repairedAtMs = nowMs;
+        BitSet buckets = dirty.take();
+        if (known.alone()) return;
+        counters.add(ClusterCounter.BUCKETS_REPAIRED, buckets.cardinality());
+        for (NodeId peer : known.members())
+            if (!peer.equals(local)) addStream(new RecordStream(peer, random.nextLong() | 1, 0, buckets, table, transport));
+    }
+
+    // Outside
+
+    private void tellGate(long nowMs) {
+        GateState now = gate.state();
+        if (now.equals(told)) return;
+        boolean onlyProgress = now.open() == told.open() && now.reason().equals(told.reason());
+        if (onlyProgress && nowMs - toldAtMs < 100) return;
+        if (!onlyProgress) LOG.info("Gate {}: {}", now.open() ? "open" : "closed", now.reason());
+        told = now;
+        toldAtMs = nowMs;
+        gateListener.accept(now);
+    }
+
+    private void send(NodeId peer, SyncMessage message) {
+        byte[] bytes = message.toByteArray();
+        try {
+            transport.sendTo(peer, bytes, 0, bytes.length);
+        } catch (ClusterException e) {
+            counters.increment(ClusterCounter.SEND_FAILED);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.ambo.cluster.resync;
+
+import io.ambo.cluster.GateState;
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.Transport.Membership;
+import io.ambo.cluster.membership.View;
+import java.util.HashSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Decides when this node may take traffic. Pure: no threads, no clock; everything it knows it was told. Lives on the resync thread.
+ *
+ * <pre>
+ *   closed, looking for members
+ *      |-- nobody else there, nobody refused ------------------------------> open, with its own table
+ *      |-- first of the first view: the others come after it --------------> open, with its own table
+ *      |-- others were there: compare with one that is open
+ *             |-- equal ---------------------------------------------------> open
+ *             |-- no answer, busy, joining itself: the next one; all tried: wait, begin again
+ *             |-- it left and nobody is there any more --------------------> open, with what has come
+ *             |-- nobody is open and this is the longest-standing ---------> open, with its own table
+ *   closed, with the reason: two nodes of one id; somebody on the link has another key
+ * </pre>
+ *
+ * Once open it stays open: what happens later is repaired while packets flow.
+ */
+public final class JoinGate {
+    /** How long a stranger on the link keeps a lone node from opening. */
+    static final long STRANGER_MS = 3000;
+
+    /** How a comparison ended. */
+    public enum Outcome {
+        EQUAL, NOT_OPEN, BUSY, NO_ANSWER, LEFT, STILL_DIFFERENT
+    }
+
+    private final long retryMs;
+    private final Set<NodeId> tried = new HashSet<>();
+    private @Nullable Membership membership;
+    private boolean founder;
+    private boolean onlyNotOpen = true;
+    private boolean interrupted;
+    private @Nullable NodeId comparing;
+    private long retryAtMs = Long.MIN_VALUE;
+    private String failure = "";
+    private String stranger = "";
+    private long strangerAtMs;
+    private long received;
+    private long expected;
+    private GateState state = new GateState(false, 0, 0, "looking for members");
+
+    /** @param retryMs pause after everybody has been tried */
+    public JoinGate(long retryMs) { this.retryMs = retryMs; }
+
+    public GateState state() { return state; }
+
+    public void onMembership(Membership now, long nowMs) {
+        if (membership == null) founder = now.view().members().getFirst().equals(now.view().local());
+        membership = now;
+        tried.removeIf(peer -> !now.view().members().contains(peer));
+        evaluate(nowMs);
+    }
+
+    /** Somebody on the link was refused. */
+    public void onStranger(String reason, long nowMs) {
+        stranger = reason;
+        strangerAtMs = nowMs;
+        evaluate(nowMs);
+    }
+
+    /** Records have come from the peer that the tables are compared with. */
+    public void onProgress(long receivedRecords, long expectedRecords, long nowMs) {
+        received = receivedRecords;
+        expected = expectedRecords;
+        evaluate(nowMs);
+    }
+
+    public void onCompared(NodeId peer, Outcome outcome, String detail, long nowMs) {
+        comparing = null;
+        if (state.open()) return;
+        if (outcome == Outcome.EQUAL) {
+            open("in sync with " + peer + (detail.isEmpty() ? "" : ", " + detail));
+            return;
+        }
+        interrupted |= outcome == Outcome.LEFT && received > 0;
+        onlyNotOpen &= outcome == Outcome.NOT_OPEN || outcome == Outcome.LEFT;
+        failure = switch (outcome) {
+            case NOT_OPEN -> peer + " is joining itself";
+            case BUSY -> peer + " has too many joining nodes at once";
+            case NO_ANSWER -> peer + " does not answer on the sync link";
+            case LEFT -> peer + " left while the tables were compared";
+            case STILL_DIFFERENT, EQUAL -> "the tables of this node and " + peer + " still differ: " + detail;
+        };
+        tried.add(peer);
+        evaluate(nowMs);
+    }
+
+    /** Time has passed: call it now and then. */
+    public void evaluate(long nowMs) {
+        if (state.open()) return;
+        Membership known = membership;
+        if (known == null) return;
+        View view = known.view();
+        if (!known.clash().isEmpty()) close(known.clash());
+        else if (view.alone() && !stranger.isEmpty() && nowMs - strangerAtMs < STRANGER_MS) close(stranger);
+        else if (view.alone() && interrupted)
+            open(failure + " and nobody else is there: open with the " + received + " sessions that have come and its own");
+        else if (view.alone()) open("nobody else is there: open with its own table");
+        else if (founder) open("first of the cluster: open with its own table");
+        else if (comparing != null) close("comparing tables with " + comparing);
+        else
+            close(failure.isEmpty() ? "about to compare tables" : failure + "; trying again");
+    }
+
+    /** The peer to compare with now, if it is time. The answer is a promise to call {@link #onCompared} for it. */
+    public @Nullable NodeId nextPeer(long nowMs) {
+        Membership known = membership;
+        if (state.open() || known == null || !known.clash().isEmpty() || comparing != null || nowMs < retryAtMs) return null;
+        View view = known.view();
+        for (NodeId peer : view.members()) {
+            if (peer.equals(view.local()) || tried.contains(peer)) continue;
+            comparing = peer;
+            received = 0;
+            expected = 0;
+            evaluate(nowMs);
+            return peer;
+        }
+        boolean first = view.members().getFirst().equals(view.local());
+        if (onlyNotOpen && first && !tried.isEmpty()) {
+            open("no member has a whole table and this is the longest-standing: open with its own");
+            return null;
+        }
+        tried.clear();
+        onlyNotOpen = true;
+        retryAtMs = nowMs + retryMs;
+        return null;
+    }
+
+    private void open(String reason) { state = new GateState(true, received, expected, reason); }
+
+    private void close(String reason) { state = new GateState(false, received, expected, reason); }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.cluster.resync;
+
+import org.jspecify.annotations.NullMarked;
