@@ -39,7 +39,8 @@ public final class Samples {
     /** Every replicated field at random, in its bounds. */
     public static SessionRecord randomSession(RandomGenerator random, long nowMs) {
         SessionRecord record = new SessionRecord().incarnation(random.nextInt(), random.nextLong(), random.nextInt(1, 65536))
-                .owner(random.nextInt(65536)).addFlags(random.nextInt(SessionRecord.ALL_FLAGS + 1)).zones(random.nextInt(65536), random.nextInt(65536))
+                .owner(random.nextInt(65536)).addFlags(random.nextInt(SessionRecord.ALL_FLAGS + 1))
+                .zones(random.nextInt(65536), random.nextInt(65536))
                 .rule(random.nextInt()).timeoutMs(random.nextInt(Integer.MAX_VALUE)).lastSeenMs(nowMs - random.nextInt(1_000_000));
         randomHalf(record.original(), random);
         randomHalf(record.reply(), random);
