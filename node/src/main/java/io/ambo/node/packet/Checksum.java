@@ -54,17 +54,31 @@ public final class Checksum {
 
     /** The checksum after one 16-bit word under it has changed. */
     public static int replace16(int checksum, int before, int after) {
-        return finish((~checksum & 0xFFFF) + (~before & 0xFFFF) + (after & 0xFFFF));
+        return apply(checksum, change16(before, after));
     }
 
     /** The checksum after 32 bits under it, at an even offset, have changed. */
     public static int replace32(int checksum, int before, int after) {
-        return finish((~checksum & 0xFFFF) + (~before & 0xFFFF_FFFFL) + (after & 0xFFFF_FFFFL));
+        return apply(checksum, change32(before, after));
     }
 
     /** The checksum after 128 bits under it (an IPv6 address), at an even offset, have changed. */
     public static int replace128(int checksum, long beforeHigh, long beforeLow, long afterHigh, long afterLow) {
-        return finish((~checksum & 0xFFFF) + halves(~beforeHigh) + halves(~beforeLow) + halves(afterHigh) + halves(afterLow));
+        return apply(checksum, change64(beforeHigh, afterHigh) + change64(beforeLow, afterLow));
+    }
+
+    /** What one change adds to a checksum. Several are added up and then given to {@link #apply} at once. */
+    static long change16(int before, int after) {
+        return (~before & 0xFFFFL) + (after & 0xFFFFL);
+    }
+
+    static long change32(int before, int after) { return (~before & 0xFFFF_FFFFL) + (after & 0xFFFF_FFFFL); }
+
+    static long change64(long before, long after) { return halves(~before) + halves(after); }
+
+    /** The checksum after changes under it, given the sum of their {@code change...}. */
+    static int apply(int checksum, long changes) {
+        return finish((~checksum & 0xFFFF) + changes);
     }
 
     /** 16 bits, carries added back in. */

@@ -45,6 +45,9 @@ public final class PacketView {
     int fragmentOffset;
     boolean moreFragments;
     int fragmentId;
+    /** Bytes of the original packet's payload that a fragment carries: IPv6 extension headers behind the fragment header count. */
+    int fragmentLength;
+    /** Also of every IPv6 packet: routers never split them. */
     boolean dontFragment;
 
     int tcpFlags;
@@ -75,6 +78,25 @@ public final class PacketView {
         frameLength = newFrameLength;
         return this;
     }
+
+    /** Forgets what was parsed; the frame stays. */
+    void clear() {
+        vlan = -1;
+        etherType = ipVersion = ipLength = protocol = transportLength = ttl = 0;
+        ip = transport = frame;
+        sourceHigh = sourceLow = destinationHigh = destinationLow = 0;
+        sourcePort = destinationPort = 0;
+        fragment = moreFragments = dontFragment = false;
+        fragmentOffset = fragmentId = fragmentLength = 0;
+        tcpFlags = tcpSeq = tcpAck = tcpWindow = tcpPayload = 0;
+        tcpScale = tcpMss = -1;
+        tcpSackPermitted = false;
+        icmpType = icmpCode = 0;
+        icmpError = false;
+        datagram = 0;
+    }
+
+    boolean isEcho() { return isEchoRequest() || isEchoReply(); }
 
     /** Writes the key of the packet's session. @return true when the packet's source is the high end */
     public boolean writeKey(SessionKey key, int routingZone) {

@@ -19,6 +19,7 @@ final class Wire {
     static final int VLAN_TAG_SIZE = 4;
     static final int ETHERNET_SOURCE = 6;
     static final int ETHERNET_TYPE = 12;
+    static final int VLAN_ID_MASK = 0xFFF;
     static final int TYPE_IPV4 = 0x0800;
     static final int TYPE_IPV6 = 0x86DD;
     static final int TYPE_VLAN = 0x8100;
@@ -37,12 +38,25 @@ final class Wire {
     static final int IPV4_MORE_FRAGMENTS = 0x2000;
     static final int IPV4_OFFSET_MASK = 0x1FFF;
 
+    /** Options of IPv4 and TCP: kind, length with both, contents; these two are one byte. */
+    static final int OPTION_END = 0;
+    static final int OPTION_NOP = 1;
+    static final int OPTION_LOOSE_SOURCE_ROUTE = 131;
+    static final int OPTION_STRICT_SOURCE_ROUTE = 137;
+    /** The option must be in every fragment. */
+    static final int OPTION_COPIED = 0x80;
+
     static final int IPV6_SIZE = 40;
     static final int IPV6_LENGTH = 4;
     static final int IPV6_NEXT_HEADER = 6;
     static final int IPV6_HOP_LIMIT = 7;
     static final int IPV6_SOURCE = 8;
     static final int IPV6_DESTINATION = 24;
+
+    static final int HOP_BY_HOP = 0;
+    static final int ROUTING_HEADER = 43;
+    static final int FRAGMENT_HEADER = 44;
+    static final int DESTINATION_OPTIONS = 60;
 
     static final int TCP_SIZE = 20;
     static final int TCP_SEQ = 4;
@@ -51,6 +65,10 @@ final class Wire {
     static final int TCP_FLAGS = 13;
     static final int TCP_WINDOW = 14;
     static final int TCP_CHECKSUM = 16;
+
+    static final int TCP_OPTION_MSS = 2;
+    static final int TCP_OPTION_SCALE = 3;
+    static final int TCP_OPTION_SACK_PERMITTED = 4;
 
     static final int UDP_SIZE = 8;
     static final int UDP_LENGTH = 4;
@@ -91,5 +109,18 @@ final class Wire {
     /** Whether an address of two longs is an IPv4 address (::ffff:a.b.c.d). */
     static boolean isIpv4(long high, long low) {
         return high == 0 && low >>> 32 == PacketView.IPV4_MAPPED_PREFIX >>> 32;
+    }
+
+    /** IPv6 headers between the IP header and the transport header that are followed. */
+    static boolean isExtensionHeader(int next) {
+        return next == HOP_BY_HOP || next == ROUTING_HEADER || next == FRAGMENT_HEADER || next == DESTINATION_OPTIONS;
+    }
+
+    /** Bytes of the IPv4 or TCP option that starts here (not {@link #OPTION_END}), or 0 when it does not end before {@code end}. */
+    static int optionSize(MemorySegment segment, long at, long end) {
+        if (u8(segment, at) == OPTION_NOP) return 1;
+        if (end - at < 2) return 0;
+        int size = u8(segment, at + 1);
+        return size >= 2 && size <= end - at ? size : 0;
     }
 }
