@@ -12,11 +12,11 @@ import io.ambo.cluster.replication.Questions;
 import io.ambo.cluster.replication.Replicator;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.resync.BucketSync;
-import io.ambo.cluster.resync.SweptDigest;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
+import io.ambo.cluster.time.HybridClock;
 import io.ambo.proto.sync.SyncMessage;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -52,12 +52,13 @@ public final class Cluster implements AutoCloseable {
      * Joins, or is the first. Returns after the first view is known (a lone start: {@code timing.joinMs} later); the gate may open long after that, so listen
      * for it. The listener is called from now on, the first calls before this method returns.
      *
-     * @param table stays the caller's: close it after the cluster
+     * @param table       stays the caller's: close it after the cluster
+     * @param hybridClock observes the creation times that peers send
      * @throws ClusterException when the sync link's sockets cannot be made
      */
-    public static Cluster join(ClusterSettings settings, SessionTable table, Clock clock, ClusterListener listener)
+    public static Cluster join(ClusterSettings settings, SessionTable table, HybridClock hybridClock, Clock clock, ClusterListener listener)
             throws ClusterException {
-        return join(settings, new JGroupsTransport(settings), table, clock, new SecureRandom(), listener);
+        return join(settings, new JGroupsTransport(settings), table, hybridClock, clock, new SecureRandom(), listener);
     }
 
     /**
@@ -65,14 +66,16 @@ public final class Cluster implements AutoCloseable {
      *
      * @param random for numbers that must differ between two starts of a node
      */
-    public static Cluster join(ClusterSettings settings, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
+    public static Cluster join(ClusterSettings settings, Transport transport, SessionTable table, HybridClock hybridClock, Clock clock,
+            RandomGenerator random,
             ClusterListener listener) throws ClusterException {
-        Cluster cluster = new Cluster(settings, transport, table, clock, random, listener);
+        Cluster cluster = new Cluster(settings, transport, table, hybridClock, clock, random, listener);
         cluster.start();
         return cluster;
     }
 
-    private Cluster(ClusterSettings settings, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
+    private Cluster(ClusterSettings settings, Transport transport, SessionTable table, HybridClock hybridClock, Clock clock,
+            RandomGenerator random,
             ClusterListener listener) {
         this.transport = transport;
         this.listener = listener;
@@ -81,11 +84,11 @@ public final class Cluster implements AutoCloseable {
         DirtyBuckets dirty = new DirtyBuckets();
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
-        bucketSync = new BucketSync(local, transport, table, new SweptDigest(), clock, random, dirty, settings.timing().gateRetryMs(),
+        bucketSync = new BucketSync(local, transport, table, clock, random, dirty, settings.timing().gateRetryMs(),
                 counters,
                 this::tellGate);
         questions = new Questions(transport, counters, random.nextLong());
-        receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), counters);
+        receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);
     }
 
     private void start() throws ClusterException {

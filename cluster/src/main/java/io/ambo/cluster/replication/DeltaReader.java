@@ -88,6 +88,7 @@ public final class DeltaReader {
             int protocol = in.readUInt32();
             if (protocol != SyncWire.PROTOCOL) throw new MalformedMessage("protocol version " + protocol, true);
             int body = in.readTag();
+            if (body == 0) throw MalformedMessage.because("no body");
             if (body != tag(SyncWire.MESSAGE_BATCH, SyncWire.BYTES) && body != tag(SyncWire.MESSAGE_CHUNK, SyncWire.BYTES))
                 return Kind.OTHER;
             if (in.readRawVarint32() != length - in.getTotalBytesRead())

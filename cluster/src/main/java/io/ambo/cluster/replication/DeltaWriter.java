@@ -22,7 +22,7 @@ import java.util.Arrays;
  */
 public final class DeltaWriter {
     /** Bytes of the longest delta, its tag and length included; a test fills every field. */
-    static final int LONGEST_DELTA = 256;
+    static final int LONGEST_DELTA = 320;
     /** Room for the head in front of the deltas. */
     private static final int HEAD = 64;
     private static final byte[] MAPPED = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (byte) 0xFF, (byte) 0xFF };

@@ -14,6 +14,7 @@ import io.ambo.proto.sync.DeltaAck;
 import io.ambo.proto.sync.SyncMessage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.LongConsumer;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.jspecify.annotations.Nullable;
@@ -68,11 +69,13 @@ public final class SyncReceiver {
     private final Replicator replicator;
     private final Resync resync;
     private final CounterBank<ClusterCounter> counters;
+    private final LongConsumer incarnationTimes;
     private final ConcurrentLinkedQueue<Desk> desks = new ConcurrentLinkedQueue<>();
     private final ConcurrentHashMap<NodeId, Progress> progress = new ConcurrentHashMap<>();
 
+    /** @param incarnationTimes hears the latest creation time of each message, before its deltas are merged */
     public SyncReceiver(NodeId local, Transport transport, SessionTable table, Clock clock, ClusterListener listener, Replicator replicator,
-            Resync resync, CounterBank<ClusterCounter> counters) {
+            Resync resync, LongConsumer incarnationTimes, CounterBank<ClusterCounter> counters) {
         this.local = local;
         this.transport = transport;
         this.table = table;
@@ -80,6 +83,7 @@ public final class SyncReceiver {
         this.listener = listener;
         this.replicator = replicator;
         this.resync = resync;
+        this.incarnationTimes = incarnationTimes;
         this.counters = counters;
     }
 
@@ -122,6 +126,7 @@ public final class SyncReceiver {
             desk.counters.increment(ClusterCounter.MESSAGES_NOT_FROM_MEMBER);
             return;
         }
+        observeTimes(batch);
         boolean gap = advance(sender, batch.run(), batch.number());
         boolean awaited = awaitsDeltas(desk);
         for (int i = 0; i < batch.count(); i++) {
@@ -140,6 +145,7 @@ public final class SyncReceiver {
 
     private void onChunk(Desk desk, NodeId sender) {
         DeltaReader chunk = desk.reader;
+        observeTimes(chunk);
         boolean repair = chunk.round() == 0;
         long quietBeforeMs = resync.quietBeforeMs(chunk.comparison(), chunk.round());
         long nowMs = clock.monotonicMs();
@@ -147,7 +153,8 @@ public final class SyncReceiver {
         int unexplained = 0;
         for (int i = 0; i < chunk.count(); i++) {
             SessionRecord record = chunk.record(i);
-            boolean quiet = record.lastSeenMs() < quietBeforeMs && record.expiresInMs(nowMs) > ABOUT_TO_END_MS;
+            boolean quiet = record.lastSeenMs() < quietBeforeMs && record.expiresInMs(nowMs) > ABOUT_TO_END_MS
+                    && !record.has(SessionRecord.CLOSED);
             SessionTable.Merge outcome = merge(desk, i);
             if (outcome == SessionTable.Merge.FULL
                     || (quiet && (outcome == SessionTable.Merge.INSERTED || outcome == SessionTable.Merge.REPLACED)))
@@ -169,6 +176,14 @@ public final class SyncReceiver {
             case COMPARE, COMPARE_ANSWER, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");
         }
+    }
+
+    private void observeTimes(DeltaReader message) {
+        if (message.count() == 0) return;
+        long latest = message.record(0).created();
+        for (int i = 1; i < message.count(); i++)
+            if (Long.compareUnsigned(message.record(i).created(), latest) > 0) latest = message.record(i).created();
+        incarnationTimes.accept(latest);
     }
 
     private SessionTable.Merge merge(Desk desk, int index) {

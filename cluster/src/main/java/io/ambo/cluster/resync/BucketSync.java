@@ -11,6 +11,7 @@ import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DirtyBuckets;
 import io.ambo.cluster.replication.SyncReceiver;
+import io.ambo.cluster.session.Digest;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.ChunkAck;
@@ -96,7 +97,6 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private final NodeId local;
     private final Transport transport;
     private final SessionTable table;
-    private final TableDigest digest;
     private final Clock clock;
     private final RandomGenerator random;
     private final DirtyBuckets dirty;
@@ -119,12 +119,11 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private long toldAtMs;
 
     /** @param gateListener hears each change of the gate, on the resync thread */
-    public BucketSync(NodeId local, Transport transport, SessionTable table, TableDigest digest, Clock clock, RandomGenerator random,
+    public BucketSync(NodeId local, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
             DirtyBuckets dirty, long gateRetryMs, CounterBank<ClusterCounter> counters, Consumer<GateState> gateListener) {
         this.local = local;
         this.transport = transport;
         this.table = table;
-        this.digest = digest;
         this.clock = clock;
         this.random = random;
         this.dirty = dirty;
@@ -285,7 +284,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         of.peerDone = false;
         of.outgoing = null;
         CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size());
-        if (table.size() > 0) for (long bucket : digest.of(table)) request.addDigests(bucket);
+        if (table.size() > 0) {
+            Digest digest = Digest.of(table);
+            for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
+        }
         of.progressAtMs = clock.monotonicMs();
         counters.increment(ClusterCounter.RESYNC_ROUNDS);
         send(of.peer, SyncReceiver.message().setCompare(request).build());
@@ -369,18 +371,18 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.BUSY)).build());
             return;
         }
-        BitSet differing = differing(request.getDigestsList(), digest.of(table));
+        BitSet differing = differing(request.getDigestsList(), Digest.of(table));
         answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
         send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
         if (!differing.isEmpty())
             addStream(new RecordStream(peer, request.getComparison(), request.getRound(), differing, table, transport));
     }
 
-    private static BitSet differing(List<Long> theirs, long[] ours) {
+    private static BitSet differing(List<Long> theirs, Digest ours) {
         BitSet differing = new BitSet(SessionTable.BUCKETS);
         for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) {
             long their = bucket < theirs.size() ? theirs.get(bucket) : 0;
-            if (their != ours[bucket]) differing.set(bucket);
+            if (their != ours.sum(bucket)) differing.set(bucket);
         }
         return differing;
     }

@@ -7,13 +7,14 @@ import io.ambo.cluster.Cluster;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterKey;
 import io.ambo.cluster.ClusterSettings;
-import io.ambo.cluster.MemoryTable;
+import io.ambo.cluster.session.InMemorySessionTable;
 import io.ambo.cluster.RecordingListener;
 import io.ambo.cluster.Samples;
 import io.ambo.cluster.replication.DeltaPublisher;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.Clock;
+import io.ambo.cluster.time.HybridClock;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -41,7 +42,7 @@ class PairTest {
     void closeAll() throws Exception { for (AutoCloseable cluster : open.reversed()) cluster.close(); }
 
     private static final class Node {
-        final MemoryTable table = new MemoryTable(2_000_000);
+        final InMemorySessionTable table = new InMemorySessionTable(2_000_000);
         final RecordingListener listener = new RecordingListener();
         @Nullable
         Cluster joined;
@@ -54,7 +55,7 @@ class PairTest {
         ClusterSettings settings = ClusterSettings.of("test-" + portA, name, loopback, key).withLink(new ClusterSettings.Tcp(port,
                 List.of(new InetSocketAddress(loopback, portA), new InetSocketAddress(loopback, portB))));
         if (System.getProperty("ambo.test.udp") != null) settings = ClusterSettings.of("test-" + portA, name, loopback, key);
-        node.joined = Cluster.join(settings, node.table, Clock.SYSTEM, node.listener);
+        node.joined = Cluster.join(settings, node.table, new HybridClock(Clock.SYSTEM, 1000), Clock.SYSTEM, node.listener);
         open.add(node.cluster());
         return node;
     }

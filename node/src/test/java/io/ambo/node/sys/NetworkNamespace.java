@@ -49,15 +49,15 @@ public final class NetworkNamespace implements AutoCloseable {
         run(command);
     }
 
-    /** ip netns exec NAMESPACE ..., and what it printed. */
-    public String exec(String... arguments) {
+    /** ip netns exec NAMESPACE ... */
+    public void exec(String... arguments) {
         String[] command = new String[arguments.length + 4];
         command[0] = "ip";
         command[1] = "netns";
         command[2] = "exec";
         command[3] = name;
         System.arraycopy(arguments, 0, command, 4, arguments.length);
-        return run(command);
+        run(command);
     }
 
     /** Two interfaces joined back to back, both up, with these hardware addresses. */
@@ -107,12 +107,11 @@ public final class NetworkNamespace implements AutoCloseable {
         }
     }
 
-    private static String run(String... command) {
+    private static void run(String... command) {
         try {
             Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             if (process.waitFor() != 0) throw new IllegalStateException(String.join(" ", command) + ": " + output);
-            return output;
         } catch (IOException failure) {
             throw new IllegalStateException(String.join(" ", command), failure);
         } catch (InterruptedException interrupted) {
