@@ -70,7 +70,7 @@ public record ClusterSettings(String cluster, String node, InetAddress bindAddre
     public record Timing(int joinMs, int heartbeatMs, int heartbeatTimeoutMs, int verifyMs, int mergeMinMs, int mergeMaxMs,
             int retransmitMs,
             int gateRetryMs) {
-        public static final Timing DEFAULT = new Timing(1000, 200, 1000, 100, 500, 2000, 10, 1000);
+        public static final Timing DEFAULT = new Timing(1000, 200, 1000, 60, 500, 2000, 10, 1000);
     }
 
     /**

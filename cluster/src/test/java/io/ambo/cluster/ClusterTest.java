@@ -173,7 +173,7 @@ class ClusterTest {
         network.lose(0.3);
         for (int i = 0; i < 2000; i++) {
             a.put(i, i);
-            if (i % 20 == 0) Thread.yield();
+            if (i % 20 == 0) LockSupport.parkNanos(10_000);
         }
         network.lose(0);
         a.put(2000, 2000);
