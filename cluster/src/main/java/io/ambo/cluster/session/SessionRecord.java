@@ -38,12 +38,14 @@ public final class SessionRecord {
     public static final int RESET_ON_TIMEOUT = 8;
     /** The translated ends below count. */
     public static final int TRANSLATED = 16;
+    /** A TCP segment came in fragments: how far it reached is not known to the byte. */
+    public static final int FRAGMENTED = 32;
 
     /** Local flags: this node has itself seen a packet of that flow since it started. */
     public static final int ORIGINAL_SEEN_HERE = 1, REPLY_SEEN_HERE = 2;
 
     /** No other flag may be set. */
-    public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED;
+    public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED | FRAGMENTED;
     private static final int ALL_LOCAL_FLAGS = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
 
     static final int CREATED = 0;

@@ -162,7 +162,7 @@ class DeltaCodecTest {
                 Arguments.of("protocol", good.toBuilder().setProtocol(256)),
                 Arguments.of("routing zone", good.toBuilder().setRoutingZone(65536)),
                 Arguments.of("no creator", good.toBuilder().clearCreator()), Arguments.of("creator", good.toBuilder().setCreator(65536)),
-                Arguments.of("owner", good.toBuilder().setOwner(70000)), Arguments.of("flags", good.toBuilder().setFlags(32)),
+                Arguments.of("owner", good.toBuilder().setOwner(70000)), Arguments.of("flags", good.toBuilder().setFlags(64)),
                 Arguments.of("from zone", good.toBuilder().setFromZone(65536)), Arguments.of("to zone", good.toBuilder().setToZone(65536)),
                 Arguments.of("timeout", good.toBuilder().setTimeoutMs(-1)), Arguments.of("idle time", good.toBuilder().setIdleMs(-1)),
                 Arguments.of("state", good.toBuilder().setOriginal(Half.newBuilder().setState(5))),

@@ -20,8 +20,8 @@ final class ConfigChecks {
     /** Largest IP packet that a driver can hand to XDP in one page. */
     private static final int DATA_MTU_MAX = 3498;
     private static final int IPV6_MTU_MIN = 1280;
-    /** sun_path of a unix socket address, without the closing zero. */
-    private static final int SOCKET_PATH_MAX = 107;
+    /** sun_path of a unix socket address (108) without the closing zero and the suffix under which it is bound first. */
+    private static final int SOCKET_PATH_MAX = 103;
     private static final int OTHERS_MAY_READ_OR_WRITE = 0006;
     /** Bytes of one packet buffer. */
     private static final int FRAME_SIZE_BYTES = 4096;

@@ -1,38 +1,79 @@
 package io.ambo.node.control;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.ambo.proto.control.Counters;
 import io.ambo.proto.control.Failure;
 import io.ambo.proto.control.NodeAnswer;
 import io.ambo.proto.control.Request;
 import io.ambo.proto.control.Response;
+import java.util.Locale;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 
 /** What this node answers for itself, to its own control socket and to its peers. Stateless; any thread. */
 public final class LocalAnswers {
+    private static final Logger LOG = LogManager.getLogger();
+
     private final ControlTarget target;
 
     public LocalAnswers(ControlTarget target) { this.target = target; }
 
-    /** A peer's question. Never throws: whatever cannot be answered is answered with an error. */
+    /** A peer's question. Never throws: whatever cannot be answered is answered with an error. Changes are not taken from peers. */
     public byte[] answer(byte[] request) {
         Request parsed;
         try {
             parsed = Request.parseFrom(request);
         } catch (InvalidProtocolBufferException e) {
-            return Response.newBuilder().setError(Failure.newBuilder().setCode(Failure.Code.BAD_REQUEST).setMessage("not a request"))
-                    .build()
-                    .toByteArray();
+            return Response.newBuilder().setError(failure(Failure.Code.BAD_REQUEST, "not a request", "")).build().toByteArray();
         }
-        return Response.newBuilder().setId(parsed.getId()).addNodes(answer(parsed)).build().toByteArray();
+        NodeAnswer answer = parsed.hasReload()
+                ? NodeAnswer.newBuilder().setNode(nodeName())
+                        .setError(failure(Failure.Code.REFUSED, "a node is reloaded through its own control socket only",
+                                "run ambo on that node"))
+                        .build()
+                : answer(parsed);
+        return Response.newBuilder().setId(parsed.getId()).addNodes(answer).build().toByteArray();
     }
 
+    String nodeName() { return target.nodeName(); }
+
     NodeAnswer answer(Request request) {
-        NodeAnswer.Builder answer = NodeAnswer.newBuilder().setNode(target.nodeName()).setLocal(true);
+        NodeAnswer.Builder answer = NodeAnswer.newBuilder().setNode(nodeName());
+        try {
+            fill(answer, request);
+        } catch (BadRequestException e) {
+            answer.setError(failure(Failure.Code.BAD_REQUEST, String.valueOf(e.getMessage()), ""));
+        } catch (RuntimeException e) {
+            LOG.error("control request {} failed", request.getCommandCase(), e);
+            answer.setError(failure(Failure.Code.INTERNAL, "the node failed to answer: " + e, "its log has more"));
+        }
+        return answer.build();
+    }
+
+    private void fill(NodeAnswer.Builder answer, Request request) throws BadRequestException {
         switch (request.getCommandCase()) {
             case STATUS -> answer.setStatus(target.status());
             case MEMBERS -> answer.setMembers(target.members());
             case VERSION -> answer.setVersion(target.version());
-            default -> answer.setError(Failure.newBuilder().setCode(Failure.Code.BAD_REQUEST).setMessage("unknown request"));
+            case COUNTERS -> answer.setCounters(counters(request.getCounters().getContains()));
+            case RELOAD -> answer.setReload(target.reload(request.getReload().getDryRun()));
+            case SESSION_LIST -> answer.setSessionPage(new SessionReader(target).page(request.getSessionList()));
+            case SESSION_SHOW -> answer.setSessionShow(new SessionReader(target).show(request.getSessionShow().getEnds()));
+            case SESSION_COUNT -> answer.setSessionCount(new SessionReader(target).count(request.getSessionCount().getFilter()));
+            case SESSION_LOOKUP -> answer.setSessionLookup(new SessionReader(target).lookup(request.getSessionLookup()));
+            case COMMAND_NOT_SET -> throw new BadRequestException("unknown request: this node runs " + target.version().getVersion());
         }
-        return answer.build();
+    }
+
+    private Counters counters(String contains) {
+        String wanted = contains.toLowerCase(Locale.ROOT);
+        Counters.Builder counters = Counters.newBuilder();
+        target.counters().stream().filter(counter -> counter.getName().contains(wanted) || counter.getGroup().contains(wanted))
+                .forEach(counters::addCounters);
+        return counters.build();
+    }
+
+    static Failure failure(Failure.Code code, String message, String remedy) {
+        return Failure.newBuilder().setCode(code).setMessage(message).setRemedy(remedy).build();
     }
 }

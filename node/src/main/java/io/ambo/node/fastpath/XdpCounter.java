@@ -13,7 +13,7 @@ public enum XdpCounter implements CounterName {
                                             "passed to the kernel: ICMPv6 neighbour discovery"), PASSED_PROTOCOL(
                                                     "passed to the kernel: neither TCP nor UDP nor ICMP"), PASSED_PORT(
                                                             "passed to the kernel: the interface is not attached any more"), PUNTED(
-                                                                    "sent to a worker"), PUNTED_MALFORMED(
+                                                                    "sent to a worker; what its socket could not take is counted there"), PUNTED_MALFORMED(
                                                                             "sent to a worker, which drops and counts it: truncated, or with headers that are not followed"), DROPPED_RUNT(
                                                                                     "dropped: shorter than an Ethernet header"), DROPPED_GATE_CLOSED(
                                                                                             "dropped: the node takes no traffic yet"), DROPPED_NO_SOCKET(

@@ -133,6 +133,13 @@ public final class PacketView {
 
     public long destinationLow() { return destinationLow; }
 
+    /** Says which ports a fragment without a transport header belongs to. */
+    public PacketView ports(int source, int destination) {
+        sourcePort = source;
+        destinationPort = destination;
+        return this;
+    }
+
     public int sourcePort() { return sourcePort; }
 
     public int destinationPort() { return destinationPort; }

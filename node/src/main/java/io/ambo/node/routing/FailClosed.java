@@ -1,5 +1,6 @@
 package io.ambo.node.routing;
 
+import io.ambo.cluster.time.Clock;
 import io.ambo.node.sys.Errno;
 import io.ambo.node.sys.Netlink;
 import io.ambo.node.sys.Rtnetlink;
@@ -31,20 +32,27 @@ import org.apache.logging.log4j.Logger;
 public final class FailClosed implements AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
     private static final Path SYSCTL = Path.of("/proc/sys/net");
-    private static final long CHECK_INTERVAL_NS = 1_000_000_000L;
+    private static final long CHECK_INTERVAL_MS = 1_000;
     private static final int WAIT_MS = 200;
     private static final int EVENT_BUFFER_BYTES = 1024 * 1024;
 
     private final Set<String> interfaces;
+    private final Clock clock;
     private final Netlink events;
     private final Thread thread;
     private final AtomicLong violations = new AtomicLong();
     private volatile boolean closing;
 
-    private FailClosed(Set<String> interfaces, Netlink events) {
+    private FailClosed(Set<String> interfaces, Clock clock, Netlink events) {
         this.interfaces = interfaces;
+        this.clock = clock;
         this.events = events;
         thread = Thread.ofPlatform().name("ambo-fail-closed").daemon(true).unstarted(this::watch);
+    }
+
+    /** As {@link #engage(Collection, Clock)} with the host's clock. */
+    public static FailClosed engage(Collection<String> interfaces) {
+        return engage(interfaces, Clock.SYSTEM);
     }
 
     /**
@@ -53,8 +61,8 @@ public final class FailClosed implements AutoCloseable {
      * @param interfaces names of the data interfaces and of the devices that carry them
      * @throws io.ambo.node.sys.SysException when the kernel does not take the setting: the node must not start
      */
-    public static FailClosed engage(Collection<String> interfaces) {
-        FailClosed failClosed = new FailClosed(new TreeSet<>(interfaces),
+    public static FailClosed engage(Collection<String> interfaces, Clock clock) {
+        FailClosed failClosed = new FailClosed(new TreeSet<>(interfaces), clock,
                 Netlink.open(EVENT_BUFFER_BYTES, Rtnetlink.GROUP_IPV4_NETCONF, Rtnetlink.GROUP_IPV6_NETCONF, Rtnetlink.GROUP_LINK));
         try {
             failClosed.apply();
@@ -81,14 +89,14 @@ public final class FailClosed implements AutoCloseable {
     }
 
     private void watch() {
-        long checkedNs = System.nanoTime();
+        long checkedMs = clock.monotonicMs();
         boolean told = false;
         try {
             while (!closing) {
                 boolean event = events.receive(WAIT_MS, message -> {}) != 0;
                 for (int i = 0; i < 64 && events.receive(0, message -> {}) > 0; i++) event = true;
-                if (!event && System.nanoTime() - checkedNs < CHECK_INTERVAL_NS) continue;
-                checkedNs = System.nanoTime();
+                if (!event && clock.monotonicMs() - checkedMs < CHECK_INTERVAL_MS) continue;
+                checkedMs = clock.monotonicMs();
                 told |= check(told);
             }
         } finally {

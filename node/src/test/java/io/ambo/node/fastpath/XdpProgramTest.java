@@ -20,12 +20,15 @@ import io.ambo.node.sys.Bpf;
 import io.ambo.node.sys.BpfObject;
 import io.ambo.node.sys.NetworkNamespace;
 import io.ambo.node.sys.SysException;
+import java.io.InputStream;
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -234,11 +237,15 @@ class XdpProgramTest {
     @Test
     void vethRunsItInTheDriverAndIsFreeOfItAfterDetach() throws Exception {
         int index = NetworkIndex.of("ambsys-b", namespace);
+        namespace.exec("ethtool", "-K", "ambsys-b", "gro", "on");
         namespace.call(() -> {
             assertThat(program.attach(index, 7, MAC, XdpProgram.ModeChoice.NATIVE_OR_GENERIC)).isEqualTo(XdpProgram.Mode.NATIVE);
             assertThat(program.mode(7)).isEqualTo(XdpProgram.Mode.NATIVE);
             program.detach(7);
+            assertThat(namespace.exec("ethtool", "-k", "ambsys-b")).contains("generic-receive-offload: on")
+                    .contains("rx-vlan-offload: off");
             assertThat(program.attach(index, 7, MAC, XdpProgram.ModeChoice.GENERIC_ONLY)).isEqualTo(XdpProgram.Mode.GENERIC);
+            assertThat(namespace.exec("ethtool", "-k", "ambsys-b")).contains("generic-receive-offload: off");
             program.detach(7);
             program.detach(7);
             return null;
@@ -272,6 +279,20 @@ class XdpProgramTest {
         assertThatThrownBy(() -> BpfObject.load(new byte[100], "garbage.o")).isInstanceOf(SysException.class)
                 .hasMessageContaining("garbage.o")
                 .hasMessageContaining("libbpf said");
+    }
+
+    @Test
+    void aProgramThatTheVerifierRefusesIsReportedWithItsWords() throws Exception {
+        byte[] callOfMapLookup = hex("8500000001000000"), callOfNothing = hex("85000000ff7f0000");
+        byte[] elf;
+        try (InputStream resource = XdpProgram.class.getResourceAsStream("/ambo.bpf.o")) {
+            elf = Objects.requireNonNull(resource).readAllBytes();
+        }
+        int at = new String(elf, StandardCharsets.ISO_8859_1).indexOf(new String(callOfMapLookup, StandardCharsets.ISO_8859_1));
+        System.arraycopy(callOfNothing, 0, elf, at, callOfNothing.length);
+        assertThatThrownBy(() -> BpfObject.load(elf, "ambo.bpf.o")).isInstanceOf(SysException.class)
+                .hasMessageContaining("load a BPF object into the kernel (ambo.bpf.o): invalid argument")
+                .hasMessageContaining("invalid func unknown#32767");
     }
 
     /** Runs the program and returns the counters that moved. What it answers must fit them. */

@@ -94,6 +94,26 @@ class XskSocketTest {
     }
 
     @Test
+    void itReceivesInGenericModeToo() throws Exception {
+        namespace.call(() -> {
+            program.detach(0);
+            assertThat(program.attach(left.interfaceIndex(), 0, LEFT_MAC, XdpProgram.ModeChoice.GENERIC_ONLY))
+                    .isEqualTo(XdpProgram.Mode.GENERIC);
+            program.registerSocket(0, 0, left.fd());
+            try (RawSocket host = new RawSocket("left-host")) {
+                byte[] sent = frame(LEFT_MAC, 1000, 7);
+                host.send(sent);
+                await().until(() -> left.receive(batch) == 1);
+                assertThat(umem.segment().asSlice(batch.address(0), batch.length(0)).toArray(ValueLayout.JAVA_BYTE)).isEqualTo(sent);
+                assertThat(left.transmit(batch.address(0), batch.length(0))).isTrue();
+                left.flush();
+                assertThat(receive(host, sent.length)).isEqualTo(sent);
+            }
+            return null;
+        });
+    }
+
+    @Test
     void aFrameCanGrowIntoItsHeadroom() throws Exception {
         namespace.call(() -> {
             try (RawSocket host = new RawSocket("right-host")) {

@@ -49,15 +49,15 @@ public final class NetworkNamespace implements AutoCloseable {
         run(command);
     }
 
-    /** ip netns exec NAMESPACE ... */
-    public void exec(String... arguments) {
+    /** ip netns exec NAMESPACE ..., and what it printed. */
+    public String exec(String... arguments) {
         String[] command = new String[arguments.length + 4];
         command[0] = "ip";
         command[1] = "netns";
         command[2] = "exec";
         command[3] = name;
         System.arraycopy(arguments, 0, command, 4, arguments.length);
-        run(command);
+        return run(command);
     }
 
     /** Two interfaces joined back to back, both up, with these hardware addresses. */
@@ -107,11 +107,12 @@ public final class NetworkNamespace implements AutoCloseable {
         }
     }
 
-    private static void run(String... command) {
+    private static String run(String... command) {
         try {
             Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             if (process.waitFor() != 0) throw new IllegalStateException(String.join(" ", command) + ": " + output);
+            return output;
         } catch (IOException failure) {
             throw new IllegalStateException(String.join(" ", command), failure);
         } catch (InterruptedException interrupted) {

@@ -1,0 +1,55 @@
+package io.ambo.node;
+
+import io.ambo.node.config.ConfigLoader;
+import io.ambo.node.config.LinuxHostFacts;
+import io.ambo.node.config.Loaded;
+import io.ambo.node.control.ControlException;
+import io.ambo.node.sys.SysException;
+import java.nio.file.Path;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+
+/**
+ * Starts a node and runs until SIGTERM: {@code Main --config /etc/ambo/ambo.yml}. Exit codes: 0 stopped as told, 1 the node could not start, 2 wrong
+ * arguments, 70 a broken invariant.
+ */
+public final class Main {
+    private static final Logger LOG = LogManager.getLogger();
+    private static final Path DEFAULT_CONFIG = Path.of("/etc/ambo/ambo.yml");
+
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        Path file = configFile(arguments);
+        switch (ConfigLoader.load(file, new LinuxHostFacts())) {
+            case Loaded.Refused refused -> {
+                System.err.println(refused.report());
+                System.exit(1);
+            }
+            case Loaded.Accepted accepted -> run(file, accepted);
+        }
+    }
+
+    private static void run(Path file, Loaded.Accepted accepted) {
+        try {
+            Node node = Node.start(file, accepted.config());
+            Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("ambo-stop").unstarted(() -> {
+                node.close();
+                LogManager.shutdown();
+            }));
+        } catch (SysException | ControlException | IllegalArgumentException | IllegalStateException failed) {
+            LOG.fatal("the node does not start: {}", failed.getMessage());
+            LOG.debug("in detail", failed);
+            LogManager.shutdown();
+            Runtime.getRuntime().halt(1);
+        }
+    }
+
+    private static Path configFile(String[] arguments) {
+        if (arguments.length == 0) return DEFAULT_CONFIG;
+        if (arguments.length == 2 && arguments[0].equals("--config")) return Path.of(arguments[1]);
+        System.err.println("usage: ambo-node [--config FILE]   (default " + DEFAULT_CONFIG + ")");
+        System.exit(2);
+        return DEFAULT_CONFIG;
+    }
+}

@@ -1,0 +1,194 @@
+package io.ambo.node;
+
+import io.ambo.cluster.Cluster;
+import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.ClusterKey;
+import io.ambo.cluster.ClusterListener;
+import io.ambo.cluster.ClusterSettings;
+import io.ambo.cluster.GateState;
+import io.ambo.cluster.membership.View;
+import io.ambo.cluster.session.ChronicleSessionTable;
+import io.ambo.cluster.time.HybridClock;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.time.Clock;
+import io.ambo.node.config.Config;
+import io.ambo.node.config.Transport;
+import io.ambo.node.control.ControlServer;
+import io.ambo.node.control.LocalAnswers;
+import io.ambo.node.datapath.Datapath;
+import io.ambo.node.fastpath.XdpProgram;
+import io.ambo.node.firewall.Names;
+import io.ambo.node.routing.FailClosed;
+import io.ambo.node.routing.KernelNetwork;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The composition root: builds the parts in the order in which they need each other, and closes them in reverse. From the first line on nothing is
+ * forwarded that was not judged: forwarding by the kernel is turned off first, and the gate opens last.
+ */
+public final class Node implements AutoCloseable {
+    private static final Logger LOG = LogManager.getLogger();
+
+    /** A peer's clock that is further ahead than this does not move ours. */
+    private static final long CLOCK_AHEAD_LIMIT_MS = 60_000;
+
+    private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+
+    private Node() {}
+
+    /**
+     * Starts a node; returns when it is a member of its cluster. Its gate opens when its table is equal to the peers'.
+     *
+     * @param file where the config came from, for reloads
+     */
+    public static Node start(Path file, Config config) {
+        Node node = new Node();
+        try {
+            node.build(file, config);
+            return node;
+        } catch (RuntimeException | Error failed) {
+            node.close();
+            throw failed;
+        }
+    }
+
+    private void build(Path file, Config config) {
+        Clock clock = Clock.SYSTEM;
+        createDirectory(config.node().stateDir());
+        part(FailClosed.engage(forwardingInterfaces(config)));
+        KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));
+        ChronicleSessionTable sessions = part(ChronicleSessionTable.open(config.node().stateDir(), config.limits().sessions(), clock));
+        HybridClock hybridClock = new HybridClock(clock, CLOCK_AHEAD_LIMIT_MS);
+
+        XdpProgram program = part(XdpProgram.load());
+        program.setLocalAddresses(network.localAddresses());
+        network.onLocalAddressesChange(() -> program.setLocalAddresses(network.localAddresses()));
+
+        int workers = Datapath.workerCount(config, network);
+        ClusterEvents events = new ClusterEvents(program);
+        Cluster cluster = part(join(config, workers, sessions, hybridClock, clock, events));
+        RunningConfig running = new RunningConfig(file, config);
+        Datapath datapath = part(new Datapath(config, workers, network, program, sessions, cluster, hybridClock, clock, running::ruleName));
+        events.attach(datapath);
+        datapath.start();
+        running.onChange(datapath::policy);
+        events.onGate(cluster.gate());
+
+        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program);
+        LocalAnswers answers = new LocalAnswers(control);
+        cluster.answerWith(answers::answer);
+        ControlServer server = part(
+                new ControlServer(new ControlServer.Settings(config.node().controlSocket(), config.node().controlGroup()), answers,
+                        new ClusterPeers(cluster)));
+        server.start();
+        LOG.info("node {} is up: {} data interfaces, {} workers, control socket {}", config.node().name(), config.interfaces().size(),
+                workers,
+                config.node().controlSocket());
+    }
+
+    private static Cluster join(Config config, int workers, ChronicleSessionTable sessions, HybridClock hybridClock, Clock clock,
+            ClusterListener listener) {
+        try {
+            ClusterKey key = ClusterKey.of(Files.readAllBytes(config.cluster().keyFile()));
+            ClusterSettings.Link link = config.cluster().transport() == Transport.UDP
+                    ? new ClusterSettings.Multicast(config.cluster().multicast().getAddress(), config.cluster().multicast().getPort(), 1)
+                    : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
+            ClusterSettings settings = ClusterSettings
+                    .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
+                    .withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 1));
+            return Cluster.join(settings, sessions, hybridClock, clock, listener);
+        } catch (IOException unreadable) {
+            throw new IllegalArgumentException(
+                    "cluster.key-file = " + config.cluster().keyFile() + " cannot be read: " + unreadable.getMessage(), unreadable);
+        } catch (ClusterException failed) {
+            throw new IllegalStateException(failed.getMessage(), failed);
+        }
+    }
+
+    private static KernelNetwork.Wanted wanted(io.ambo.node.config.InterfaceConfig each) {
+        return new KernelNetwork.Wanted(each.name(), Names.zoneId(each.zone()), each.parent().isEmpty() ? null : each.parent(),
+                each.vlan());
+    }
+
+    private static Set<String> forwardingInterfaces(Config config) {
+        Set<String> names = new LinkedHashSet<>();
+        for (var each : config.interfaces()) {
+            names.add(each.name());
+            names.add(each.device());
+        }
+        return names;
+    }
+
+    private static void createDirectory(Path directory) {
+        try {
+            Files.createDirectories(directory);
+        } catch (IOException e) {
+            throw new IllegalArgumentException("node.state-dir = " + directory + " cannot be made: " + e.getMessage(), e);
+        }
+    }
+
+    private <T extends AutoCloseable> T part(T part) {
+        parts.push(part);
+        return part;
+    }
+
+    @Override
+    public void close() {
+        while (!parts.isEmpty()) {
+            AutoCloseable part = parts.pop();
+            try {
+                part.close();
+            } catch (Exception failed) {
+                LOG.error("{} did not close: {}", part.getClass().getSimpleName(), failed.getMessage(), failed);
+            }
+        }
+        LOG.info("stopped");
+    }
+
+    /** Carries what the cluster says to the packet threads and to the gate. Receiving threads call it. */
+    private static final class ClusterEvents implements ClusterListener {
+        private final XdpProgram program;
+        private volatile @Nullable Datapath datapath;
+
+        ClusterEvents(XdpProgram program) { this.program = program; }
+
+        void attach(Datapath started) { datapath = started; }
+
+        @Override
+        public boolean awaitsDeltas() {
+            Datapath now = datapath;
+            return now != null && now.awaitsDeltas();
+        }
+
+        @Override
+        public void onDeltaApplied(SessionKey key) {
+            Datapath now = datapath;
+            if (now != null) now.onDeltaApplied(key);
+        }
+
+        @Override
+        public void onAcknowledged(int worker, long ticket) {
+            Datapath now = datapath;
+            if (now != null) now.onAcknowledged(worker, ticket);
+        }
+
+        @Override
+        public void onView(View view) { LOG.info("view {}: {}", view.id(), view.members()); }
+
+        @Override
+        public void onGate(GateState gate) {
+            if (datapath == null || program.isGateOpen() == gate.open()) return;
+            program.setGate(gate.open());
+            LOG.info("the gate is {}: {}", gate.open() ? "open" : "closed", gate.reason());
+        }
+    }
+}

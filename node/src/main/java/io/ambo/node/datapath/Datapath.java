@@ -1,0 +1,223 @@
+package io.ambo.node.datapath;
+
+import io.ambo.cluster.Cluster;
+import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.time.HybridClock;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.cluster.time.Clock;
+import io.ambo.node.config.Config;
+import io.ambo.node.fastpath.XdpProgram;
+import io.ambo.node.firewall.Policy;
+import io.ambo.node.firewall.PolicyCompiler;
+import io.ambo.node.firewall.SessionCounts;
+import io.ambo.node.io.Umem;
+import io.ambo.node.packet.DropReason;
+import io.ambo.node.packet.Fragments;
+import io.ambo.node.routing.KernelNetwork;
+import io.ambo.node.sys.NetworkDevice;
+import io.ambo.node.sys.SysException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.IntFunction;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+
+/**
+ * The slow path as the rest of the node sees it: workers, keeper and their sockets, started together and closed together.
+ *
+ * <p>Worker w serves the receive queues whose number is w modulo the number of workers, on every data interface. So a packet that came in on one interface
+ * leaves on another without a copy and without another thread.
+ */
+public final class Datapath implements AutoCloseable {
+    private static final Logger LOG = LogManager.getLogger();
+    private static final int RING_SIZE = 2048;
+    private static final long FRAGMENT_TIMEOUT_NS = 2_000_000_000L;
+    private static final int HELD_PER_DATAGRAM = 48;
+
+    private final KernelNetwork network;
+    private final XdpProgram program;
+    private final XdpProgram.ModeChoice modeChoice;
+    private final CounterBank<DropReason> drops = new CounterBank<>(DropReason.class);
+    private final CounterBank<NodeCounter> counters = new CounterBank<>(NodeCounter.class);
+    private final CounterBank<NodeCounter>.Row lost = counters.newRow();
+    private final List<Worker> workers = new ArrayList<>();
+    private final Keeper keeper;
+    private final FirewallLog log;
+    /** Port number to the device index that is attached now. Guarded by this. */
+    private final Map<Integer, Integer> attached = new HashMap<>();
+
+    /** Number of packet workers a config leads to on this host: publishers of the cluster are needed for these and one more, the keeper. */
+    public static int workerCount(Config config, KernelNetwork network) {
+        int queues = Integer.MAX_VALUE;
+        for (KernelNetwork.Port port : network.ports())
+            if (port.index() > 0) queues = Math.min(queues, NetworkDevice.receiveQueues(port.device()));
+        if (queues == Integer.MAX_VALUE) queues = 1;
+        return config.datapath().workers() > 0 ? Math.min(queues, config.datapath().workers()) : queues;
+    }
+
+    /**
+     * Builds everything; no packet is taken before {@link #start}.
+     *
+     * @param ruleName name of a rule's number, for log lines
+     */
+    public Datapath(Config config, int workerCount, KernelNetwork network, XdpProgram program, SessionTable sessions, Cluster cluster,
+            HybridClock hybridClock,
+            Clock clock, IntFunction<String> ruleName) {
+        this.network = network;
+        this.program = program;
+        modeChoice = switch (config.datapath().xdpMode()) {
+            case AUTO -> XdpProgram.ModeChoice.NATIVE_OR_GENERIC;
+            case NATIVE -> XdpProgram.ModeChoice.NATIVE_ONLY;
+            case GENERIC -> XdpProgram.ModeChoice.GENERIC_ONLY;
+        };
+        Policy policy = PolicyCompiler.compile(config);
+        SessionCounts counts = new SessionCounts(new SecureRandom().nextLong());
+        WorkerContext.Identity identity = identity(cluster, hybridClock);
+        log = new FirewallLog(ruleName, config.logging().ruleLinesPerSecond());
+        WorkerContext.Limits limits = limits(config);
+        int sockets = Math.max(1, network.ports().size()) * 16;
+        int frames = config.datapath().packetMemoryBytes() / Umem.FRAME_SIZE;
+        for (int number = 0; number < workerCount; number++) {
+            int index = number;
+            Umem umem = Umem.create(frames);
+            workers.add(new Worker(number, clock, umem, sockets,
+                    io -> new PacketPipeline(
+                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), counts, identity,
+                                    () -> !cluster.view().alone(), drops.newRow(), counters.newRow(), limits, log),
+                            policy)));
+        }
+        keeper = new Keeper(sessions, cluster.publisher(workerCount), counts, identity, owners(cluster), clock,
+                command -> workers.get(0).reset(command),
+                counters.newRow(), policy);
+    }
+
+    /** Starts the threads, attaches the program and opens the sockets; follows devices that come and go from then on. */
+    public void start() {
+        for (Worker worker : workers) worker.start();
+        keeper.start();
+        network.onLinkChange(this::followPorts);
+        network.onGenerationChange(() -> {
+            for (Worker worker : workers) worker.wakeUp();
+        });
+        followPorts();
+        for (Worker worker : workers) worker.awaitCommands();
+    }
+
+    /** From now on this config decides about sessions. Sessions that are open stay. */
+    public void policy(Config config) {
+        Policy policy = PolicyCompiler.compile(config);
+        for (Worker worker : workers) worker.policy(policy);
+        keeper.policy(policy);
+    }
+
+    /** Somebody waits for a delta. Any thread. */
+    public boolean awaitsDeltas() {
+        for (int i = 0; i < workers.size(); i++) if (workers.get(i).awaitsDeltas()) return true;
+        return false;
+    }
+
+    /** A delta of this session was merged. Any thread. */
+    public void onDeltaApplied(SessionKey key) {
+        long hash = key.hash();
+        for (int i = 0; i < workers.size(); i++) {
+            Worker worker = workers.get(i);
+            if (worker.awaitsDeltas() && !worker.onDeltaApplied(hash)) countLost();
+        }
+    }
+
+    /** A peer has merged what a worker published. Any thread. */
+    public void onAcknowledged(int worker, long ticket) {
+        if (worker < workers.size() && !workers.get(worker).onAcknowledged(ticket)) countLost();
+    }
+
+    public CounterBank<DropReason> drops() { return drops; }
+
+    public CounterBank<NodeCounter> counters() { return counters; }
+
+    public int workers() { return workers.size(); }
+
+    /** How the program runs on a port, or "" while it is not attached. */
+    public synchronized String mode(int port) {
+        return attached.containsKey(port) ? program.mode(port).name().toLowerCase(java.util.Locale.ROOT) : "";
+    }
+
+    private synchronized void countLost() { lost.increment(NodeCounter.COMMANDS_LOST); }
+
+    /** Attaches what has appeared, lets go of what has vanished. */
+    private synchronized void followPorts() {
+        List<KernelNetwork.Port> ports = network.ports();
+        for (int number = 0; number < ports.size(); number++) {
+            KernelNetwork.Port port = ports.get(number);
+            Integer now = attached.get(number);
+            if (now != null && now == port.index()) {
+                program.setMac(number, NetworkDevice.mac(port.device()));
+                continue;
+            }
+            if (now != null) detach(number);
+            if (port.index() > 0) attach(number, port);
+        }
+    }
+
+    private void attach(int number, KernelNetwork.Port port) {
+        try {
+            XdpProgram.Mode mode = program.attach(port.index(), number, NetworkDevice.mac(port.device()), modeChoice);
+            attached.put(number, port.index());
+            int queues = NetworkDevice.receiveQueues(port.device());
+            for (int queue = 0; queue < queues; queue++) {
+                int of = queue;
+                workers.get(queue % workers.size()).addSocket(number, port.index(), queue, RING_SIZE,
+                        socket -> program.registerSocket(number, of, socket.fd()));
+            }
+            LOG.info("{} is port {}: {} queues, XDP {}", port.device(), number, queues, mode);
+        } catch (SysException failed) {
+            LOG.error("{} takes no traffic: {}", port.device(), failed.getMessage());
+        }
+    }
+
+    private void detach(int number) {
+        program.detach(number);
+        for (Worker worker : workers) worker.removePort(number);
+        attached.remove(number);
+    }
+
+    private static WorkerContext.Identity identity(Cluster cluster, HybridClock clock) {
+        int nodeId = cluster.local().value();
+        return new WorkerContext.Identity() {
+            @Override
+            public int nodeId() { return nodeId; }
+
+            @Override
+            public long created() { return clock.next(); }
+        };
+    }
+
+    private static Keeper.Owners owners(Cluster cluster) {
+        return new Keeper.Owners() {
+            @Override
+            public boolean owns(SessionKey key, SessionRecord session) { return cluster.owns(key, session); }
+
+            @Override
+            public boolean inView(int nodeId) { return cluster.view().contains(nodeId); }
+        };
+    }
+
+    private static WorkerContext.Limits limits(Config config) {
+        int fragments = config.limits().fragments();
+        return new WorkerContext.Limits(config.limits().parked(), config.cluster().parkNs(), config.limits().parked(),
+                config.cluster().deferTimeoutNs(),
+                config.limits().pendingNeighbour(), config.limits().icmpErrorsPerSecond(),
+                new Fragments.Limits(fragments, fragments, HELD_PER_DATAGRAM, FRAGMENT_TIMEOUT_NS));
+    }
+
+    @Override
+    public void close() {
+        keeper.close();
+        for (Worker worker : workers) worker.close();
+        log.close();
+    }
+}

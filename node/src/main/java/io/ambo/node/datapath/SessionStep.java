@@ -1,0 +1,148 @@
+package io.ambo.node.datapath;
+
+import io.ambo.cluster.replication.DeltaPublisher;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.cluster.session.TcpHalf;
+import io.ambo.node.firewall.Policy;
+import io.ambo.node.firewall.Rule;
+import io.ambo.node.firewall.TcpTracker;
+import io.ambo.node.firewall.Timeouts;
+import io.ambo.node.packet.DropReason;
+import io.ambo.node.packet.PacketView;
+
+/**
+ * What a packet does to a session that is in the table: judged, counted, kept alive, and reported to the peers when they should know. Runs in place under
+ * the entry's lock; one for each worker, reused.
+ */
+final class SessionStep implements SessionTable.Visitor {
+    /** What became of the packet. */
+    enum Outcome {
+        /** It belongs to the session and goes on. */
+        PASS,
+        /** It was refused, see {@link #reason()}. */
+        REFUSED,
+        /** The session is over (or never came about), and the packet may open a new one in its place: see {@link #epoch()}. */
+        OVER,
+        /** The session is there but this packet is not part of it (an echo request against the session's direction, a segment after the end). */
+        NOT_PART
+    }
+
+    /** The peers hear that a session is alive at least this often, and four times within each timeout. */
+    private static final int LONGEST_REFRESH_MS = 30_000;
+    private static final int SHORTEST_REFRESH_MS = 250;
+
+    private final PacketView packet;
+    private final DeltaPublisher publisher;
+    private Policy policy;
+    private boolean sourceIsHigh;
+    private DropReason obstacle = DropReason.NONE;
+    private long nowMs;
+
+    private Outcome outcome = Outcome.PASS;
+    private DropReason reason = DropReason.NONE;
+    private int epoch;
+
+    SessionStep(PacketView packet, DeltaPublisher publisher, Policy policy) {
+        this.packet = packet;
+        this.publisher = publisher;
+        this.policy = policy;
+    }
+
+    void policy(Policy newPolicy) { policy = newPolicy; }
+
+    /**
+     * Sets up the next visit.
+     *
+     * @param obstacleAhead why the packet cannot be forwarded even if it belongs (its TTL, its size): then the session stays as it is
+     */
+    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, long now) {
+        sourceIsHigh = packetSourceIsHigh;
+        obstacle = obstacleAhead;
+        nowMs = now;
+        return this;
+    }
+
+    Outcome outcome() { return outcome; }
+
+    DropReason reason() { return reason; }
+
+    /** Epoch of the life that is over. */
+    int epoch() { return epoch; }
+
+    @Override
+    public void onSession(SessionKey key, SessionRecord session) {
+        boolean ofReply = sourceIsHigh != session.has(SessionRecord.ORIGINAL_FROM_HIGH);
+        TcpHalf sender = ofReply ? session.reply() : session.original();
+        TcpHalf receiver = ofReply ? session.original() : session.reply();
+        epoch = session.epoch();
+        reason = DropReason.NONE;
+        if (isOver(session, sender, receiver)) {
+            outcome = Outcome.OVER;
+            return;
+        }
+        if (packet.isIcmp() && packet.fragmentOffset() == 0 && packet.isEchoRequest() == ofReply) {
+            outcome = Outcome.NOT_PART;
+            return;
+        }
+        if (obstacle != DropReason.NONE) {
+            refuse(obstacle);
+            return;
+        }
+        int senderState = sender.state();
+        int receiverState = receiver.state();
+        int seqEnd = sender.seqEnd();
+        int maxEnd = receiver.maxEnd();
+        boolean headless = packet.fragmentOffset() > 0;
+        if (packet.isTcp() && !headless) {
+            boolean receiverSeenHere = (session.localFlags() & seenFlag(!ofReply)) != 0;
+            DropReason refused = TcpTracker.track(session, sender, receiver, packet, receiverSeenHere);
+            if (refused != DropReason.NONE) {
+                refuse(refused);
+                return;
+            }
+        } else if (!packet.isTcp()) {
+            sender.raiseState(TcpHalf.ESTABLISHED);
+        }
+        session.localFlags(session.localFlags() | seenFlag(ofReply));
+        session.count(ofReply, 1, packet.ipLength());
+        boolean climbed = sender.state() != senderState || receiver.state() != receiverState;
+        boolean advanced = packet.isTcp() && (crossed(seqEnd, sender.seqEnd(), TcpTracker.step(receiver.maxWindow()))
+                || crossed(maxEnd, receiver.maxEnd(), TcpTracker.step(sender.maxWindow())));
+        boolean refreshed = keepAlive(session);
+        if (climbed) renewTimeout(session);
+        if (climbed || advanced || refreshed) publisher.publish(key, session, false);
+        outcome = Outcome.PASS;
+    }
+
+    private boolean isOver(SessionRecord session, TcpHalf sender, TcpHalf receiver) {
+        if (session.has(SessionRecord.CLOSED)) return true;
+        return packet.isTcp() && packet.fragmentOffset() == 0 && TcpTracker.reopens(session, sender, receiver, packet);
+    }
+
+    private void refuse(DropReason why) {
+        outcome = Outcome.REFUSED;
+        reason = why;
+    }
+
+    /** Notes the time. @return true when the peers should hear of it */
+    private boolean keepAlive(SessionRecord session) {
+        long refreshMs = Math.clamp(session.timeoutMs() / 4, SHORTEST_REFRESH_MS, LONGEST_REFRESH_MS);
+        boolean due = nowMs / refreshMs != session.lastSeenMs() / refreshMs;
+        session.lastSeenMs(Math.max(nowMs, session.lastSeenMs()));
+        return due;
+    }
+
+    private void renewTimeout(SessionRecord session) {
+        Rule rule = policy.rule(session.rule());
+        session.timeoutMs(policy.timeouts().idleTimeoutMs(Timeouts.phase(session, packet.protocol()), rule));
+    }
+
+    private static int seenFlag(boolean ofReply) { return ofReply ? SessionRecord.REPLY_SEEN_HERE : SessionRecord.ORIGINAL_SEEN_HERE; }
+
+    /** Whether a value has passed a multiple of a step (a power of two). */
+    private static boolean crossed(int before, int after, int step) {
+        return ((before ^ after) & -step) != 0;
+    }
+}

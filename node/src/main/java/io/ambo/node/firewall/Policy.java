@@ -1,0 +1,52 @@
+package io.ambo.node.firewall;
+
+import io.ambo.node.packet.PacketView;
+import java.util.List;
+import org.agrona.collections.Int2ObjectHashMap;
+
+/**
+ * Everything that decides about sessions, compiled from one config: immutable, and replaced as a whole by a reload. First match decides.
+ */
+public final class Policy {
+    private final Rule[] rules;
+    private final Rule defaultRule;
+    private final Timeouts timeouts;
+    private final int maxSessionsPerSource;
+    private final Int2ObjectHashMap<Rule> byId = new Int2ObjectHashMap<>();
+
+    /**
+     * @param maxSessionsPerSource sessions one source address may have; 0: no limit
+     */
+    public Policy(List<Rule> rules, Rule defaultRule, Timeouts timeouts, int maxSessionsPerSource) {
+        this.rules = rules.toArray(Rule[]::new);
+        this.defaultRule = defaultRule;
+        this.timeouts = timeouts;
+        this.maxSessionsPerSource = maxSessionsPerSource;
+        for (Rule rule : rules) byId.put(rule.id(), rule);
+    }
+
+    /** The rule for a packet that would open a session. */
+    public Rule judge(int fromZone, int toZone, PacketView packet) {
+        for (Rule rule : rules) if (rule.match().matches(fromZone, toZone, packet)) return rule;
+        return defaultRule;
+    }
+
+    /** The rule with this number; the default rule when a reload has removed it. */
+    public Rule rule(int id) {
+        Rule rule = byId.get(id);
+        return rule == null ? defaultRule : rule;
+    }
+
+    public Timeouts timeouts() { return timeouts; }
+
+    /** Sessions one source may have under this rule; 0: no limit. */
+    public int sessionsPerSource(Rule rule) {
+        return rule.maxSessionsPerSource() > 0 ? rule.maxSessionsPerSource() : maxSessionsPerSource;
+    }
+
+    public boolean countsSources() {
+        if (maxSessionsPerSource > 0) return true;
+        for (Rule rule : rules) if (rule.maxSessionsPerSource() > 0 || rule.maxSessions() > 0) return true;
+        return false;
+    }
+}
