@@ -79,6 +79,8 @@ public final class KernelRoutes implements Routes {
     private @Nullable Result follow(RouteEntry entry, Hop hop, int position, NextHop into) {
         DataInterface egress = network.lookup().at(position);
         if (egress.index() != hop.index) return null;
+        into.egress = egress;
+        into.mtu = entry.mtu == 0 ? egress.mtu() : Math.min(entry.mtu, egress.mtu());
         if (!egress.linkIsUp()) return Result.NEIGHBOUR_FAILED;
         long word = hop.word();
         if (Hop.status(word) == Hop.UNKNOWN) {
@@ -88,9 +90,7 @@ public final class KernelRoutes implements Routes {
         hop.markUsed();
         return switch (Hop.status(word)) {
             case Hop.USABLE, Hop.STALE -> {
-                into.egress = egress;
                 into.destinationMac = Hop.mac(word);
-                into.mtu = entry.mtu == 0 ? egress.mtu() : Math.min(entry.mtu, egress.mtu());
                 yield Result.FOUND;
             }
             case Hop.FAILED -> Result.NEIGHBOUR_FAILED;

@@ -7,7 +7,7 @@ package io.ambo.node.routing;
 public interface Routes {
     enum Result {
         FOUND,
-        /** The neighbour is being resolved; hold the packet and ask again when {@link Routes#generation()} has moved. */
+        /** The egress and the MTU are filled in, the neighbour is being resolved; hold the packet and ask again when {@link Routes#generation()} has moved. */
         PENDING, NEIGHBOUR_FAILED, NO_ROUTE, PROHIBITED,
         /** The destination is an address of this host. */
         LOCAL,

@@ -69,6 +69,8 @@ class KernelRoutesTest {
     @Test
     void anUnknownNeighbourIsPendingUntilTheKernelHasResolvedIt() {
         assertThat(lookup("10.0.0.2")).isEqualTo(PENDING);
+        assertThat(hop.egress.name()).as("rules can be asked before the neighbour answers").isEqualTo("east0");
+        assertThat(hop.mtu).isEqualTo(1500);
         long before = network.generation();
         await().atMost(ONE_SECOND).until(() -> network.generation() > before);
         eventually("10.0.0.2", FOUND);
