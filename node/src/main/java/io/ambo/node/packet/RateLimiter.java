@@ -36,13 +36,13 @@ public final class RateLimiter {
         long idleNs = nowNs - filledNs;
         if (idleNs <= 0) return;
         long missing = burst - tokens;
-        // Compared as quotients: the product would overflow after some idle years, or minutes at the highest rate.
+        // Compared as quotients first: the product below would overflow after long idleness.
         if (idleNs / SECOND_NS > missing / tokensPerSecond) {
             tokens = burst;
             filledNs = nowNs;
             return;
         }
-        long fresh = Math.min(missing, Math.multiplyHigh(idleNs, tokensPerSecond) != 0 ? missing : idleNs * tokensPerSecond / SECOND_NS);
+        long fresh = Math.min(missing, idleNs * tokensPerSecond / SECOND_NS);
         if (fresh == 0 && missing != 0) return;
         tokens += fresh;
         // The part of a token that has grown since is kept, unless the bucket is full.
