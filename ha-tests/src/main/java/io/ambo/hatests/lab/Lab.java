@@ -3,6 +3,7 @@ package io.ambo.hatests.lab;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -223,7 +224,9 @@ public final class Lab implements AutoCloseable {
         try {
             byte[] key = new byte[48];
             RANDOM.nextBytes(key);
-            Files.writeString(directory().resolve("cluster.key"), Base64.getEncoder().encodeToString(key));
+            Path file = directory().resolve("cluster.key");
+            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Files.writeString(file, Base64.getEncoder().encodeToString(key));
         } catch (IOException failed) {
             throw new LabException("cannot write the cluster key", failed);
         }
