@@ -48,7 +48,8 @@ final class SocketFile {
 
     /** The socket is bound: gives it its mode and group, and its name. */
     void publish(String group) throws IOException {
-        PosixFileAttributeView attributes = Files.getFileAttributeView(bindPath(), PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
+        // Following links here is needed: without it the JDK opens the file to set its mode, and a socket cannot be opened. Nobody else can write to the directory.
+        PosixFileAttributeView attributes = Files.getFileAttributeView(bindPath(), PosixFileAttributeView.class);
         attributes.setPermissions(PosixFilePermissions.fromString("rw-rw----"));
         if (!group.isEmpty()) attributes.setGroup(group(group));
         identity = attributes.readAttributes().fileKey();
