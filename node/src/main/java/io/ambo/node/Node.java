@@ -27,6 +27,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,7 @@ public final class Node implements AutoCloseable {
     private void build(Path file, Config config) {
         Clock clock = Clock.SYSTEM;
         createDirectory(config.node().stateDir());
+        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Datapath.rehearse(config.node().stateDir(), clock));
         part(FailClosed.engage(forwardingInterfaces(config)));
         KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));
         ChronicleSessionTable sessions = part(ChronicleSessionTable.open(config.node().stateDir(), config.limits().sessions(), clock));
@@ -81,7 +83,8 @@ public final class Node implements AutoCloseable {
         events.attach(datapath);
         datapath.start();
         running.onChange(datapath::policy);
-        events.onGate(cluster.gate());
+        rehearsal.join();
+        events.open(cluster.gate());
 
         NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program);
         LocalAnswers answers = new LocalAnswers(control);
@@ -158,10 +161,17 @@ public final class Node implements AutoCloseable {
     private static final class ClusterEvents implements ClusterListener {
         private final XdpProgram program;
         private volatile @Nullable Datapath datapath;
+        private volatile boolean ready;
 
         ClusterEvents(XdpProgram program) { this.program = program; }
 
         void attach(Datapath started) { datapath = started; }
+
+        /** The packet path is ready: from now on the gate follows the cluster's. */
+        void open(GateState gate) {
+            ready = true;
+            onGate(gate);
+        }
 
         @Override
         public boolean awaitsDeltas() {
@@ -186,7 +196,7 @@ public final class Node implements AutoCloseable {
 
         @Override
         public void onGate(GateState gate) {
-            if (datapath == null || program.isGateOpen() == gate.open()) return;
+            if (!ready || program.isGateOpen() == gate.open()) return;
             program.setGate(gate.open());
             LOG.info("the gate is {}: {}", gate.open() ? "open" : "closed", gate.reason());
         }

@@ -18,6 +18,7 @@ import io.ambo.node.packet.Fragments;
 import io.ambo.node.routing.KernelNetwork;
 import io.ambo.node.sys.NetworkDevice;
 import io.ambo.node.sys.SysException;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -37,6 +38,8 @@ public final class Datapath implements AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
     private static final int RING_SIZE = 2048;
     private static final long FRAGMENT_TIMEOUT_NS = 2_000_000_000L;
+    private static final int REHEARSED_SESSIONS = 3000;
+    private static final long LONGEST_REHEARSAL_NS = 10_000_000_000L;
     private static final int HELD_PER_DATAGRAM = 48;
 
     private final KernelNetwork network;
@@ -58,6 +61,16 @@ public final class Datapath implements AutoCloseable {
             if (port.index() > 0) queues = Math.min(queues, NetworkDevice.receiveQueues(port.device()));
         if (queues == Integer.MAX_VALUE) queues = 1;
         return config.datapath().workers() > 0 ? Math.min(queues, config.datapath().workers()) : queues;
+    }
+
+    /**
+     * Makes this JVM fit for its first packet, see {@link Rehearsal}. Takes a core for that time; nothing else is touched.
+     *
+     * @param directory for a table that is gone when this returns
+     */
+    public static void rehearse(Path directory, Clock clock) {
+        int sessions = Rehearsal.run(directory, clock, REHEARSED_SESSIONS, LONGEST_REHEARSAL_NS);
+        LOG.info("rehearsed {} sessions of each protocol", sessions);
     }
 
     /**

@@ -75,18 +75,19 @@ final class Rehearsal {
      * Plays.
      *
      * @param directory where a table may be made for the time being
-     * @param forNs     how long
+     * @param sessions  how many rounds, enough for the compiler to have seen each branch
+     * @param atMostNs  but no longer than this
      * @return sessions played
      */
-    static int run(Path directory, Clock clock, long forNs) {
+    static int run(Path directory, Clock clock, int sessions, long atMostNs) {
         Path scratch = null;
         try {
             scratch = Files.createTempDirectory(directory, "rehearsal");
             try (ChronicleSessionTable table = ChronicleSessionTable.open(scratch, CAPACITY, clock)) {
                 Rehearsal rehearsal = new Rehearsal(table, clock);
-                long end = clock.monotonicNs() + forNs;
+                long end = clock.monotonicNs() + atMostNs;
                 int played = 0;
-                while (clock.monotonicNs() - end < 0) {
+                while (played < sessions && clock.monotonicNs() - end < 0) {
                     rehearsal.play(played, table);
                     played++;
                 }
