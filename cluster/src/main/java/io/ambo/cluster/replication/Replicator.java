@@ -34,6 +34,7 @@ public final class Replicator implements AutoCloseable {
     private static final int WINNERS_WAITING = 4096;
     private static final int WINNERS_PER_ROUND = 128;
     private static final int CLOSE_MS = 2000;
+    private static final int PRACTICE_BATCHES = 500;
 
     /** Hears of acknowledged tickets. */
     @FunctionalInterface
@@ -70,6 +71,9 @@ public final class Replicator implements AutoCloseable {
     private long rounds;
 
     private volatile boolean peers;
+    /** Empty batches still to be sent, see {@link #practise}. */
+    private int practices;
+    private volatile int practicesWanted;
     private volatile boolean running = true;
 
     /** @param run a random number, new with each start of the process */
@@ -103,7 +107,14 @@ public final class Replicator implements AutoCloseable {
     }
 
     /** Any thread: from now on there are peers to tell, or none. */
-    public void onView(View view) { peers = !view.alone(); }
+    public void onView(View view) {
+        boolean company = !view.alone();
+        if (company && !peers) {
+            practicesWanted = PRACTICE_BATCHES;
+            wakeup.signal();
+        }
+        peers = company;
+    }
 
     /** Any thread: a peer has merged one of the batches. */
     public void onAck(long ofRun, long number) {
@@ -132,7 +143,24 @@ public final class Replicator implements AutoCloseable {
         }
         firstRing = (firstRing + 1) % rings.length;
         if (writer.count() > 0) sendBatch();
-        return work;
+        return work > 0 ? work : practise();
+    }
+
+    /**
+     * The first message through a cold JVM takes tens of milliseconds, longer than the peer parks a stray. So empty batches go first, whenever the first
+     * peer has appeared: both sides' encoding, encryption and sockets have run before the first delta. @return 1 as long as there is more to do
+     */
+    private int practise() {
+        int wanted = practicesWanted;
+        if (wanted > 0) {
+            practicesWanted = 0;
+            practices = wanted;
+        }
+        if (practices == 0 || !peers) return 0;
+        practices--;
+        writer.clear();
+        sendBatch();
+        return 1;
     }
 
     /** Sends what waits, then ends the thread. */
@@ -155,12 +183,14 @@ public final class Replicator implements AutoCloseable {
                 LOG.error("The replicator failed in one round and goes on", e);
             }
         }
+        practicesWanted = 0;
+        practices = 0;
         int lastRounds = 0;
         while (doWork() > 0 && lastRounds < 1000) lastRounds++;
     }
 
     private boolean hasWork() {
-        if (!winners.isEmpty() || !running) return true;
+        if (!winners.isEmpty() || !running || practicesWanted > 0) return true;
         for (DeltaRing ring : rings) if (ring.waiting() > 0) return true;
         return false;
     }

@@ -128,10 +128,10 @@ public final class SyncReceiver {
         }
         observeTimes(batch);
         boolean gap = advance(sender, batch.run(), batch.number());
-        boolean awaited = awaitsDeltas(desk);
         for (int i = 0; i < batch.count(); i++) {
             SessionTable.Merge outcome = merge(desk, i);
-            if (awaited && outcome != SessionTable.Merge.FULL) tellApplied(desk, batch.key(i));
+            // Asked after the merge: a worker parks first and looks again then, so that one of the two sees the other.
+            if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, batch.key(i));
             if (outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, batch.key(i));
         }
         if (batch.acknowledge()) acknowledge(desk, sender, batch);
@@ -149,7 +149,6 @@ public final class SyncReceiver {
         boolean repair = chunk.round() == 0;
         long quietBeforeMs = resync.quietBeforeMs(chunk.comparison(), chunk.round());
         long nowMs = clock.monotonicMs();
-        boolean awaited = awaitsDeltas(desk);
         int unexplained = 0;
         for (int i = 0; i < chunk.count(); i++) {
             SessionRecord record = chunk.record(i);
@@ -159,7 +158,7 @@ public final class SyncReceiver {
             if (outcome == SessionTable.Merge.FULL
                     || (quiet && (outcome == SessionTable.Merge.INSERTED || outcome == SessionTable.Merge.REPLACED)))
                 unexplained++;
-            if (awaited && outcome != SessionTable.Merge.FULL) tellApplied(desk, chunk.key(i));
+            if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, chunk.key(i));
             if (repair && outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, chunk.key(i));
         }
         desk.counters.add(ClusterCounter.RESYNC_RECORDS_RECEIVED, chunk.count());

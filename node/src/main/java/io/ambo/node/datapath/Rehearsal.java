@@ -47,7 +47,7 @@ final class Rehearsal {
     private final PacketPipeline pipeline;
     private long nowNs;
 
-    private Rehearsal(ChronicleSessionTable table, Clock clock) {
+    private Rehearsal(ChronicleSessionTable table, ChronicleSessionTable peer, Clock clock) {
         Rule everything = new Rule(1, "rehearsal", Rule.Action.ALLOW, false, 0, false, false, false, 0, 0, Match.EVERYTHING);
         Timeouts timeouts = new Timeouts(1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000);
         CounterBank<DropReason> drops = new CounterBank<>(DropReason.class);
@@ -65,7 +65,10 @@ final class Rehearsal {
         FirewallLog log = new FirewallLog(Integer::toString, 0);
         log.close();
         pipeline = new PacketPipeline(
-                new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0, new SessionCounts(1), identity, () -> true,
+                new WorkerContext(stage, stage, table, (key, session, acknowledge) -> {
+            peer.merge(key, session);
+            return 0;
+        }, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0));
         nowNs = clock.monotonicNs();
@@ -83,12 +86,13 @@ final class Rehearsal {
         Path scratch = null;
         try {
             scratch = Files.createTempDirectory(directory, "rehearsal");
-            try (ChronicleSessionTable table = ChronicleSessionTable.open(scratch, CAPACITY, clock)) {
-                Rehearsal rehearsal = new Rehearsal(table, clock);
+            try (ChronicleSessionTable table = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("local")), CAPACITY, clock);
+                    ChronicleSessionTable peer = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("peer")), CAPACITY, clock)) {
+                Rehearsal rehearsal = new Rehearsal(table, peer, clock);
                 long end = clock.monotonicNs() + atMostNs;
                 int played = 0;
                 while (played < sessions && clock.monotonicNs() - end < 0) {
-                    rehearsal.play(played, table);
+                    rehearsal.play(played, table, peer);
                     played++;
                 }
                 return played;
@@ -101,7 +105,7 @@ final class Rehearsal {
     }
 
     /** One TCP connection, one datagram and its answer, one ping; IPv4 and IPv6 in turn. */
-    private void play(int number, ChronicleSessionTable table) {
+    private void play(int number, ChronicleSessionTable table, ChronicleSessionTable peer) {
         int version = number & 1;
         int port = 1024 + number % 1500;
         int seq = 1000 * number;
@@ -126,7 +130,14 @@ final class Rehearsal {
         pipeline.onDeltaApplied(number);
         pipeline.tick(nowNs + 1_000_000);
         pipeline.onTimers();
-        if (number % 512 == 0) for (int slice = 0; slice < table.slices(); slice++) table.sweep(slice, (key, session) -> true);
+        if (number % 512 == 0) {
+            empty(table);
+            empty(peer);
+        }
+    }
+
+    private static void empty(ChronicleSessionTable table) {
+        for (int slice = 0; slice < table.slices(); slice++) table.sweep(slice, (key, session) -> true);
     }
 
     private void tcp(int version, boolean toServer, int port, int flags, int seq, int ack, int payload) {
