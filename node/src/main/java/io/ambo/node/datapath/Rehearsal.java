@@ -66,9 +66,9 @@ final class Rehearsal {
         log.close();
         pipeline = new PacketPipeline(
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> {
-            peer.merge(key, session);
-            return 0;
-        }, new SessionCounts(1), identity, () -> true,
+                    peer.merge(key, session);
+                    return 0;
+                }, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0));
         nowNs = clock.monotonicNs();
@@ -87,7 +87,8 @@ final class Rehearsal {
         try {
             scratch = Files.createTempDirectory(directory, "rehearsal");
             try (ChronicleSessionTable table = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("local")), CAPACITY, clock);
-                    ChronicleSessionTable peer = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("peer")), CAPACITY, clock)) {
+                    ChronicleSessionTable peer = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("peer")), CAPACITY,
+                            clock)) {
                 Rehearsal rehearsal = new Rehearsal(table, peer, clock);
                 long end = clock.monotonicNs() + atMostNs;
                 int played = 0;
