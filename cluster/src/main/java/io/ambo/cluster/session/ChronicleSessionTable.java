@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import net.openhft.chronicle.bytes.PointerBytesStore;
 import net.openhft.chronicle.hash.Data;
+import net.openhft.chronicle.hash.SegmentLock;
 import net.openhft.chronicle.map.ChronicleMap;
 import net.openhft.chronicle.map.ExternalMapQueryContext;
 import net.openhft.chronicle.map.MapEntry;
@@ -58,10 +59,24 @@ public final class ChronicleSessionTable implements SessionTable {
     static ChronicleSessionTable open(Path stateDir, long capacity, Clock clock, String boot) {
         if (capacity < 1) throw new IllegalArgumentException("capacity " + capacity + ": at least 1");
         TableFile file = new TableFile(stateDir, capacity, boot, clock.wallMs());
-        ChronicleSessionTable table = new ChronicleSessionTable(file, capacity);
-        table.resume(clock.monotonicMs());
+        ChronicleSessionTable table = resume(file, capacity, clock);
         file.resumed();
         return table;
+    }
+
+    /** Damage shows when all sessions are read; then the file is recovered, and if that does not help, put aside. */
+    private static ChronicleSessionTable resume(TableFile file, long capacity, Clock clock) {
+        try {
+            return new ChronicleSessionTable(file, capacity).resume(clock);
+        } catch (RuntimeException | AssertionError | InternalError damage) {
+            file.recoverAfter(damage);
+        }
+        try {
+            return new ChronicleSessionTable(file, capacity).resume(clock);
+        } catch (RuntimeException | AssertionError | InternalError damage) {
+            file.replaceAfter(damage);
+        }
+        return new ChronicleSessionTable(file, capacity).resume(clock);
     }
 
     @Override
@@ -175,12 +190,18 @@ public final class ChronicleSessionTable implements SessionTable {
         }
     }
 
-    /** Counts what is there and makes it this run's: nobody has seen a packet yet, and times of an earlier boot mean nothing now. */
-    private void resume(long nowMs) {
+    /**
+     * Counts what is there and makes it this run's: nobody has seen a packet yet, and times of an earlier boot mean nothing now.
+     *
+     * @throws RuntimeException when a slice does not hold what it says; Chronicle Map has no type of its own for that
+     */
+    private ChronicleSessionTable resume(Clock clock) {
+        long nowMs = clock.monotonicMs();
         boolean rebase = !file.ofThisBoot();
         long[] implausible = new long[1];
         long found = 0;
         for (int slice = 0; slice < slices(); slice++) {
+            requireUnlocked(slice);
             found += sweep(slice, (key, session) -> {
                 if (!key.plausible() || !session.plausible()) {
                     implausible[0]++;
@@ -194,6 +215,15 @@ public final class ChronicleSessionTable implements SessionTable {
         size.set(found - implausible[0]);
         if (implausible[0] > 0) LOG.error("{} damaged sessions were dropped from the table; the peers have them", implausible[0]);
         if (found > 0) LOG.info("{} sessions resumed{}", size.get(), rebase ? "; the host was restarted: all count as seen just now" : "");
+        return this;
+    }
+
+    /** Nobody can hold a lock yet. One that is held is damage, and waiting for it would take a minute. */
+    private void requireUnlocked(int slice) {
+        try (MapSegmentContext<byte[], byte[], ?> context = map.segmentContext(slice)) {
+            if (context instanceof SegmentLock lock && !lock.updateLock().tryLock())
+                throw new IllegalStateException("the lock of slice " + slice + " is held");
+        }
     }
 
     private static long address(Data<byte[]> data) { return data.bytes().addressForRead(data.offset()); }

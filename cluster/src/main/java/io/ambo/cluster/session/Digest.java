@@ -43,6 +43,9 @@ public final class Digest {
         return new Digest(sums.clone(), counts.clone());
     }
 
+    /** A copy of all sums, bucket by bucket; an empty bucket has 0. */
+    public long[] sums() { return sums.clone(); }
+
     public long sum(int bucket) { return sums[bucket]; }
 
     /** Live sessions in a bucket. */

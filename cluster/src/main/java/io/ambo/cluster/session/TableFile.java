@@ -35,7 +35,7 @@ final class TableFile implements AutoCloseable {
     /** Raised when the layout of keys or records, or the way the map is built, changes; a file of another layout is put aside. */
     static final String LAYOUT = "1";
     /** Sessions in a slice of a full table, on average: one step of a packet worker. */
-    static final int SLICE_SESSIONS = 400;
+    static final int SLICE_SESSIONS = 500;
     /** Times a recovery is begun before the file counts as unreadable: one that brings the process down must not do so at every start. */
     static final int RECOVERIES = 3;
 
@@ -66,13 +66,7 @@ final class TableFile implements AutoCloseable {
         this.boot = boot;
         this.wallMs = wallMs;
         lock = lock(directory);
-        try {
-            map = openOrCreate();
-        } catch (IOException | RuntimeException e) {
-            closeLock();
-            throw new SessionTableException("open the session table", mapFile.toString(), String.valueOf(e),
-                    "check that the state directory is writable and has room", e);
-        }
+        reopen(this::openOrCreate);
     }
 
     ChronicleMap<byte[], byte[]> map() {
@@ -82,6 +76,20 @@ final class TableFile implements AutoCloseable {
 
     /** False when the sessions' last seen times are of an earlier boot's clock. */
     boolean ofThisBoot() { return ofThisBoot; }
+
+    /** Reading the sessions came upon damage: recovers the map. */
+    void recoverAfter(Throwable damage) {
+        LOG.warn("The session table {} is damaged and will be recovered: {}", mapFile, damage.toString());
+        reopen(this::openOrCreate);
+    }
+
+    /** Reading the recovered sessions came upon damage: puts the map aside and starts with an empty one. */
+    void replaceAfter(Throwable damage) {
+        reopen(() -> {
+            putAside(damage);
+            return create();
+        });
+    }
 
     /** All sessions have been read, and their times are of this boot now. */
     void resumed() {
@@ -105,6 +113,22 @@ final class TableFile implements AutoCloseable {
             LOG.warn("{} could not be written: {}. The next start recovers the table, which takes longer.", stateFile, e.toString());
         } finally {
             closeLock();
+        }
+    }
+
+    @FunctionalInterface
+    private interface Opening {
+        ChronicleMap<byte[], byte[]> open() throws IOException;
+    }
+
+    private void reopen(Opening opening) {
+        if (map != null) map.close();
+        try {
+            map = opening.open();
+        } catch (IOException | RuntimeException e) {
+            closeLock();
+            throw new SessionTableException("open the session table", mapFile.toString(), String.valueOf(e),
+                    "check that the state directory is writable and has room", e);
         }
     }
 
@@ -198,15 +222,15 @@ final class TableFile implements AutoCloseable {
     private Path fresh() { return mapFile.resolveSibling("sessions.map.new"); }
 
     /**
-     * How the map is built. Segments are small because a slice is a segment: their fill varies, so each has room for all but one in 100,000 fillings (the
-     * file is sparse, room that is not used costs nothing) and grows by a tier after that. Our own quota, not Chronicle's, keeps the table at its capacity.
+     * How the map is built. Segments are small because a slice is a segment. Their fill varies: each has room for all but one in 100,000 fillings (room that is
+     * not used costs disk, reserved at once so that a full disk cannot hurt later, but no memory) and grows by a tier after that. Our own quota, not Chronicle's, keeps the table at its capacity.
      * No checksums: entries are changed in place and a recovery would delete those whose checksum is behind.
      */
     private static ChronicleMapBuilder<byte[], byte[]> builder(long capacity) {
         return ChronicleMapBuilder.of(byte[].class, byte[].class).name("ambo-sessions").entries(capacity).actualSegments(slices(capacity))
                 .constantKeySizeBySample(new byte[SessionKey.SIZE]).constantValueSizeBySample(new byte[SessionRecord.SIZE])
                 .checksumEntries(false)
-                .allowSegmentTiering(true).maxBloatFactor(2).putReturnsNull(true).skipCloseOnExitHook(true);
+                .allowSegmentTiering(true).putReturnsNull(true).skipCloseOnExitHook(true);
     }
 
     static int slices(long capacity) { return (int) Math.max(1, (capacity + SLICE_SESSIONS - 1) / SLICE_SESSIONS); }

@@ -3,10 +3,16 @@ package io.ambo.cluster.session;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.ambo.cluster.Seed;
 import io.ambo.cluster.time.Clock;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -78,6 +84,24 @@ class ChronicleSessionTableTest {
     }
 
     @Test
+    void keysThatAllFallIntoOneSliceFillTheWholeTable() {
+        try (SessionTable table = ChronicleSessionTable.open(dir, 1_000, Clock.SYSTEM)) {
+            SessionRecord session = Sessions.session(1, 100);
+            int inserted = 0;
+            for (int number = 0; inserted < table.capacity(); number++) {
+                assertThat(table.insert(Sessions.key(number), session)).as("%d in one slice", inserted).isEqualTo(SessionTable.Insert.INSERTED);
+                if (isInSlice(table, 1, number)) inserted++;
+                else table.remove(Sessions.key(number));
+            }
+            assertThat(table.sweep(1, (key, found) -> false)).isEqualTo(1_000);
+        }
+        try (SessionTable table = ChronicleSessionTable.open(dir, 1_000, Clock.SYSTEM)) {
+            assertThat(table.sweep(1, (key, found) -> true)).isEqualTo(1_000);
+            assertThat(table.size()).isZero();
+        }
+    }
+
+    @Test
     void aSecondOpeningOfTheSameDirectoryIsRefusedWithARemedy() {
         try (SessionTable first = ChronicleSessionTable.open(dir, 1_000, Clock.SYSTEM)) {
             assertThat(first.size()).isZero();
@@ -111,11 +135,34 @@ class ChronicleSessionTableTest {
         assertEmptyAndPutAside();
     }
 
+    /** A disk gives back other bytes than were written; the file was closed well, so nothing else announces it. */
+    @Test
+    void aTableWithDamagedSessionsIsRecoveredAndGoesOn() throws IOException {
+        SplittableRandom random = Seed.random("ChronicleSessionTableTest.aTableWithDamagedSessionsIsRecoveredAndGoesOn");
+        for (int round = 0; round < 5; round++) {
+            try (SessionTable table = ChronicleSessionTable.open(dir, 5_000, Clock.SYSTEM)) {
+                for (int i = 0; i < 4_000; i++) table.insert(Sessions.key(i), Sessions.session(1, 100));
+            }
+            try (FileChannel map = FileChannel.open(dir.resolve("sessions.map"), StandardOpenOption.WRITE)) {
+                byte[] page = new byte[4_096];
+                for (int i = 0; i < page.length; i++) page[i] = (byte) random.nextInt();
+                for (int i = 0; i < 5; i++) map.write(ByteBuffer.wrap(page), page.length * random.nextLong(1, map.size() / page.length));
+            }
+            try (SessionTable table = ChronicleSessionTable.open(dir, 5_000, Clock.SYSTEM)) {
+                assertThat(table.size()).as("round %d", round).isBetween(1_000L, 4_000L);
+                for (int i = 0; i < 4_000; i++) {
+                    table.remove(Sessions.key(i));
+                    assertThat(table.insert(Sessions.key(i), Sessions.session(1, 100))).as("session %d", i).isEqualTo(SessionTable.Insert.INSERTED);
+                }
+            }
+        }
+    }
+
     @Test
     void aTruncatedFileIsPutAsideAndTheTableStartsEmpty() throws IOException {
         ChronicleSessionTable.open(dir, 1_000, Clock.SYSTEM).close();
         byte[] bytes = Files.readAllBytes(dir.resolve("sessions.map"));
-        Files.write(dir.resolve("sessions.map"), java.util.Arrays.copyOf(bytes, bytes.length / 2));
+        Files.write(dir.resolve("sessions.map"), Arrays.copyOf(bytes, bytes.length / 2));
         assertEmptyAndPutAside();
     }
 
@@ -151,6 +198,16 @@ class ChronicleSessionTableTest {
                 before = out.lastSeenMs();
             }
         }
+    }
+
+    private static boolean isInSlice(SessionTable table, int slice, int number) {
+        SessionKey wanted = Sessions.key(number);
+        boolean[] found = new boolean[1];
+        table.sweep(slice, (key, session) -> {
+            found[0] |= key.sameAs(wanted);
+            return false;
+        });
+        return found[0];
     }
 
     private void assertEmptyAndPutAside() throws IOException {
