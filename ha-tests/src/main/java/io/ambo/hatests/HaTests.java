@@ -2,12 +2,13 @@ package io.ambo.hatests;
 
 import static java.util.Objects.requireNonNull;
 
+import io.ambo.hatests.drill.DrillCommand;
 import io.ambo.hatests.lab.LabCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /** The tools of the proof, as the launcher starts them: lab, drill, bench. */
-@Command(name = "ambo", subcommands = { LabCommand.class })
+@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class })
 public final class HaTests {
     private HaTests() {}
 

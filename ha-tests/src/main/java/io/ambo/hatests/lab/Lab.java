@@ -78,7 +78,10 @@ public final class Lab implements AutoCloseable {
     /** Takes a lab down, however much of it is left. */
     public static void remove(String id) { LabRegistry.remove(id); }
 
-    public static List<String> ids() { return LabRegistry.ids(); }
+    /** Labs that a process has left behind when it was killed; the next lab that is built removes them. */
+    public static List<String> abandoned() {
+        return LabRegistry.abandoned();
+    }
 
     private static String freeId() {
         String base = "p" + ProcessHandle.current().pid();
@@ -188,9 +191,6 @@ public final class Lab implements AutoCloseable {
             end.sysctl("net.ipv4.ip_local_port_range", "10000 65000");
             end.sysctl("net.ipv4.conf.all.accept_redirects", "0");
             end.sysctl("net.ipv6.conf.eth0.accept_redirects", "0");
-            // Every ping of a drill is answered.
-            end.sysctl("net.ipv4.icmp_ratelimit", "0");
-            end.sysctl("net.ipv6.icmp.ratelimit", "0");
         }
         asymmetric();
     }

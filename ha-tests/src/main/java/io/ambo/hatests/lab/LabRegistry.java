@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -65,16 +64,14 @@ final class LabRegistry {
 
     /** Removes the labs whose owners are gone. @return their ids */
     static List<String> sweep() {
-        List<String> swept = new ArrayList<>();
-        for (String id : ids()) {
-            if (!isAbandoned(id)) continue;
-            remove(id);
-            swept.add(id);
-        }
-        return swept;
+        List<String> abandoned = abandoned();
+        abandoned.forEach(LabRegistry::remove);
+        return abandoned;
     }
 
-    static List<String> ids() {
+    static List<String> abandoned() { return ids().stream().filter(LabRegistry::isAbandoned).toList(); }
+
+    private static List<String> ids() {
         if (!Files.isDirectory(DIRECTORY)) return List.of();
         try (Stream<Path> files = Files.list(DIRECTORY)) {
             return files.map(file -> file.getFileName().toString()).sorted().toList();

@@ -8,11 +8,14 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** A named network namespace (ip-netns(8)): a host of the lab. */
 public record NetworkNamespace(String name) {
     private static final Path DIRECTORY = Path.of("/run/netns");
+    private static final Pattern ETHERNET_ADDRESS = Pattern.compile("link/ether ([0-9a-f:]{17})");
 
     /** Makes it, with loopback up and IPv6 addresses usable at once. */
     public void create() {
@@ -55,6 +58,10 @@ public record NetworkNamespace(String name) {
     /** Writes a setting of this namespace, dots for slashes as in sysctl(8). */
     public void sysctl(String setting, String value) {
         call(() -> Files.writeString(Path.of("/proc/sys", setting.split("\\.", -1)), value));
+    }
+
+    public String readSysctl(String setting) {
+        return call(() -> Files.readString(Path.of("/proc/sys", setting.split("\\.", -1))).strip());
     }
 
     /**
@@ -113,6 +120,13 @@ public record NetworkNamespace(String name) {
             return Long.parseLong(words[column]);
         }
         throw new LabException("no interface " + device + " in namespace " + name);
+    }
+
+    /** The Ethernet address of an interface here, in the low 48 bits. */
+    public long macOf(String device) {
+        Matcher address = ETHERNET_ADDRESS.matcher(Command.run("ip", "-n", name, "-o", "link", "show", "dev", device));
+        if (!address.find()) throw new LabException("interface " + device + " in namespace " + name + " has no Ethernet address");
+        return Long.parseLong(address.group(1).replace(":", ""), 16);
     }
 
     /** All namespaces of this machine whose name begins so. */

@@ -32,6 +32,7 @@ public final class Libc {
     private static final MethodHandle BIND = function("bind", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SETSOCKOPT = function("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SENDMMSG = function("sendmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+    private static final MethodHandle IF_NAMETOINDEX = function("if_nametoindex", JAVA_INT, ADDRESS);
     private static final MethodHandle RECV = function("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
     private static final int O_RDONLY = 0, O_CLOEXEC = 0x80000, CLONE_NEWNET = 0x40000000;
@@ -71,6 +72,15 @@ public final class Libc {
             MemorySegment argument = arena.allocateFrom(JAVA_INT, value);
             check("setsockopt", "level=" + level + " option=" + option,
                     callInt(() -> (int) SETSOCKOPT.invokeExact(CAPTURED.get(), fd, level, option, argument, (int) JAVA_INT.byteSize())));
+        }
+    }
+
+    static int interfaceIndex(String device) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment name = arena.allocateFrom(device);
+            int index = callInt(() -> (int) IF_NAMETOINDEX.invokeExact(CAPTURED.get(), name));
+            if (index == 0) throw new SystemCallException("if_nametoindex", device, errno());
+            return index;
         }
     }
 

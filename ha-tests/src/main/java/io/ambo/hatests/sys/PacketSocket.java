@@ -7,8 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.net.NetworkInterface;
-import java.net.SocketException;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
 
@@ -21,6 +20,7 @@ public final class PacketSocket implements AutoCloseable {
     public static final int BATCH = 256;
     private static final int AF_PACKET = 17, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_PACKET = 263, PACKET_QDISC_BYPASS = 20,
             ETH_P_ALL = 0x0300;
+    private static final int SOL_SOCKET = 1, SO_RCVBUFFORCE = 33, RECEIVE_BUFFER_BYTES = 8 << 20;
     /** struct sockaddr_ll: family, protocol, interface index, hardware type, packet type, address length, address. */
     private static final int SOCKADDR_LL_SIZE = 20;
     /** struct mmsghdr: msghdr (56 bytes) and the count of bytes sent, padded. */
@@ -59,24 +59,15 @@ public final class PacketSocket implements AutoCloseable {
             MemorySegment address = arena.allocate(SOCKADDR_LL_SIZE, 4);
             address.set(JAVA_SHORT_UNALIGNED, 0, (short) AF_PACKET);
             address.set(JAVA_SHORT_UNALIGNED, 2, (short) protocol);
-            address.set(JAVA_INT, 4, index(device));
+            address.set(JAVA_INT, 4, Libc.interfaceIndex(device));
             Libc.setIntOption(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1);
             Libc.setReceiveTimeout(fd, 100);
+            Libc.setIntOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
             Libc.bind(fd, address);
             return new PacketSocket(fd);
         } catch (RuntimeException failed) {
             Libc.close(fd);
             throw failed;
-        }
-    }
-
-    private static int index(String device) {
-        try {
-            NetworkInterface found = NetworkInterface.getByName(device);
-            if (found == null) throw new IllegalArgumentException("no interface " + device + " in this namespace");
-            return found.getIndex();
-        } catch (SocketException failed) {
-            throw new IllegalStateException("looking for interface " + device, failed);
         }
     }
 
@@ -111,7 +102,7 @@ public final class PacketSocket implements AutoCloseable {
     }
 
     /** The next frame the interface saw, big-endian, valid until the next call; empty when none came within 100 ms. */
-    public java.nio.ByteBuffer receive() {
+    public ByteBuffer receive() {
         int length = Math.max(0, Libc.receive(fd, received));
         return received.asSlice(0, length).asByteBuffer().order(ByteOrder.BIG_ENDIAN);
     }

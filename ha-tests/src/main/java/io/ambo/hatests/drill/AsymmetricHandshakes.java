@@ -1,0 +1,106 @@
+package io.ambo.hatests.drill;
+
+import io.ambo.hatests.lab.Addresses;
+import io.ambo.hatests.lab.Lab;
+import io.ambo.hatests.lab.NetStat;
+import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.traffic.EchoServer;
+import io.ambo.hatests.traffic.Ping;
+import io.ambo.hatests.traffic.Requests;
+import java.net.InetSocketAddress;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The race that others lose: the SYN leaves through a, the SYN-ACK comes back through b before a's delta. The two paths take turns, so that whatever else
+ * the machine does falls on both alike.
+ */
+final class AsymmetricHandshakes implements Drill {
+    private static final int PORT = 7000, ROUNDS = 10, AT_ONCE = 4;
+    private static final int TCP_CONNECTIONS = 10_000, TCP6_CONNECTIONS = 5_000, UDP_REQUESTS = 5_000, PINGS = 500, WARM_UP = 2_000;
+
+    @Override
+    public String name() { return "asymmetric-handshakes"; }
+
+    @Override
+    public String shows() {
+        return "10,000 TCP connections out through one node and back through the other: none fails, none loses a SYN or SYN-ACK; also IPv6, UDP, ping";
+    }
+
+    @Override
+    public void run(DrillRun run) {
+        Lab lab = run.runningLab(Policy.OPEN);
+        try (EchoServer _ = new EchoServer(lab.server(), PORT)) {
+            InetSocketAddress ipv4 = new InetSocketAddress(Addresses.of(Addresses.SERVER), PORT);
+            InetSocketAddress ipv6 = new InetSocketAddress(Addresses.of(Addresses.SERVER6), PORT);
+            NetStat client = NetStat.of(lab.client());
+            NetStat serverHost = NetStat.of(lab.server());
+            warmUp(run, lab, ipv4, ipv6);
+            both(run, lab, "TCP over IPv4", run.scaled(TCP_CONNECTIONS), count -> Requests.tcp(lab.client(), ipv4, count, AT_ONCE));
+            both(run, lab, "TCP over IPv6", run.scaled(TCP6_CONNECTIONS), count -> Requests.tcp(lab.client(), ipv6, count, AT_ONCE));
+            both(run, lab, "UDP over IPv4", run.scaled(UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv4, count, AT_ONCE));
+            both(run, lab, "UDP over IPv6", run.scaled(UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv6, count, AT_ONCE));
+            for (String address : new String[]{ Addresses.SERVER, Addresses.SERVER6 }) ping(run, lab, address);
+            retransmissions(run, lab, client, serverHost);
+            run.figure("strays parked and released", lab.b().control().counters().getOrDefault("strays_released", 0L), "packets at b");
+        }
+    }
+
+    @FunctionalInterface
+    private interface Round {
+        Requests.Outcome of(int count);
+    }
+
+    /** The first packets of a JVM are interpreted; they must not fail either, but they are no measure of the path. */
+    private static void warmUp(DrillRun run, Lab lab, InetSocketAddress ipv4, InetSocketAddress ipv6) {
+        run.progress("warming up: " + run.scaled(WARM_UP) + " connections, asymmetric from the first packet on");
+        int half = run.scaled(WARM_UP) / 2;
+        Requests.Outcome outcome = Requests.tcp(lab.client(), ipv4, half, AT_ONCE).plus(Requests.tcp(lab.client(), ipv6, half, AT_ONCE));
+        noneFailed(run, "of the first connections of two cold nodes", outcome);
+    }
+
+    private static void both(DrillRun run, Lab lab, String what, int count, Round round) {
+        Map<String, Requests.Outcome> outcomes = new LinkedHashMap<>(Map.of());
+        outcomes.put("symmetric", Requests.none());
+        outcomes.put("asymmetric", Requests.none());
+        for (int i = 0; i < ROUNDS; i++) {
+            run.progress(what + ": round " + (i + 1) + " of " + ROUNDS);
+            lab.symmetric(lab.a());
+            outcomes.merge("symmetric", round.of(count / ROUNDS), Requests.Outcome::plus);
+            lab.asymmetric();
+            outcomes.merge("asymmetric", round.of(count / ROUNDS), Requests.Outcome::plus);
+        }
+        outcomes.forEach((path, outcome) -> {
+            noneFailed(run, what + ", " + path, outcome);
+            if (outcome.handshake().getTotalCount() > 0) run.latency(what + ", " + path + ", handshake", outcome.handshake());
+            run.latency(what + ", " + path + ", whole exchange", outcome.exchange());
+        });
+    }
+
+    private static void noneFailed(DrillRun run, String what, Requests.Outcome outcome) {
+        int failed = outcome.failures().size();
+        run.check("none failed: " + what, failed == 0 && outcome.done() > 0,
+                outcome.done() + " done, " + failed + " failed" + (failed == 0 ? "" : ", the first: " + outcome.failures().getFirst()));
+    }
+
+    private static void ping(DrillRun run, Lab lab, String address) {
+        int count = run.scaled(PINGS);
+        lab.symmetric(lab.a());
+        Ping symmetric = Ping.of(lab.client(), address, count);
+        lab.asymmetric();
+        Ping asymmetric = Ping.of(lab.client(), address, count);
+        run.figure("ping " + address + ", symmetric, average", symmetric.averageMs() * 1000, "µs");
+        run.figure("ping " + address + ", asymmetric, average", asymmetric.averageMs() * 1000, "µs");
+        run.checkEqual("every ping to " + address + " is answered, symmetric", symmetric.received(), count);
+        run.checkEqual("every ping to " + address + " is answered, asymmetric", asymmetric.received(), count);
+    }
+
+    private static void retransmissions(DrillRun run, Lab lab, NetStat clientBefore, NetStat serverBefore) {
+        NetStat client = NetStat.of(lab.client());
+        NetStat server = NetStat.of(lab.server());
+        run.checkEqual("SYNs sent again by the client", client.since(clientBefore, "TcpExt.TCPSynRetrans"), 0);
+        run.checkEqual("SYN-ACKs sent again by the server", server.since(serverBefore, "TcpExt.TCPSynRetrans"), 0);
+        run.figure("other segments sent again, client", client.since(clientBefore, "Tcp.RetransSegs"), "segments");
+        run.figure("other segments sent again, server", server.since(serverBefore, "Tcp.RetransSegs"), "segments");
+    }
+}

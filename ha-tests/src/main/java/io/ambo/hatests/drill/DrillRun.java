@@ -1,0 +1,140 @@
+package io.ambo.hatests.drill;
+
+import io.ambo.hatests.lab.Lab;
+import io.ambo.hatests.lab.LabNode;
+import io.ambo.hatests.lab.Policy;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
+import org.HdrHistogram.Histogram;
+
+/**
+ * One run of a drill: what it may use and where it says what it measured. Drills run on one thread; figures and checks are recorded on that thread only.
+ */
+public final class DrillRun {
+    /** A line of log4j at a level that nobody should see in a drill, or an exception that nobody caught. */
+    private static final Pattern ERROR_LINE = Pattern.compile(".*\\b(ERROR|FATAL)\\b.*|Exception in thread .*|^# A fatal error.*");
+
+    private final String name;
+    private final int scalePercent;
+    private final PrintStream progress;
+    private final Path directory;
+    private final long beganNs = System.nanoTime();
+    private final List<DrillResult.Figure> figures = new ArrayList<>();
+    private final List<DrillResult.Check> checks = new ArrayList<>();
+    private final Map<String, Histogram> latencies = new LinkedHashMap<>();
+    private final Map<Lab, List<LabNode>> labs = new ConcurrentHashMap<>();
+
+    DrillRun(String name, int scalePercent, PrintStream progress, Path directory) {
+        this.name = name;
+        this.scalePercent = scalePercent;
+        this.progress = progress;
+        this.directory = directory;
+    }
+
+    /** Builds a lab; the drill starts the nodes. The runner takes it down and keeps the nodes' logs. */
+    public Lab lab(Policy policy) {
+        progress("building the lab");
+        Lab lab = Lab.build(policy);
+        labs.put(lab, lab.nodes());
+        return lab;
+    }
+
+    /** Builds a lab and starts both nodes. */
+    public Lab runningLab(Policy policy) {
+        Lab lab = lab(policy);
+        progress("starting nodes a and b");
+        lab.startNodes();
+        return lab;
+    }
+
+    /** A count of the full drill, reduced when the command line asks for a smaller one. */
+    public int scaled(int full) {
+        return Math.max(1, (int) ((long) full * scalePercent / 100));
+    }
+
+    /** Tells the person who waits what happens now. */
+    public void progress(String sentence) {
+        progress.printf(Locale.ROOT, "drill %s %5.1f s  %s%n", name, (System.nanoTime() - beganNs) / 1e9, sentence);
+        progress.flush();
+    }
+
+    /** Records a measured number. */
+    public void figure(String what, double value, String unit) {
+        figures.add(new DrillResult.Figure(what, value, unit));
+    }
+
+    public void figure(String what, long value, String unit) { figure(what, (double) value, unit); }
+
+    /** Records whether what the drill must show was so. */
+    public void check(String sentence, boolean passed, String found) {
+        checks.add(new DrillResult.Check(sentence, passed, found));
+        if (!passed) progress("FAILED: " + sentence + "; found: " + found);
+    }
+
+    public void checkEqual(String sentence, long found, long expected) {
+        check(sentence, found == expected, found == expected ? Long.toString(found) : found + ", expected " + expected);
+    }
+
+    /** Records a distribution of latencies in nanoseconds: p50, p99 and the maximum become figures, the whole a line of the plot. */
+    public void latency(String what, Histogram histogram) {
+        latencies.put(what, histogram);
+        figure(what + ", p50", histogram.getValueAtPercentile(50) / 1e3, "µs");
+        figure(what + ", p99", histogram.getValueAtPercentile(99) / 1e3, "µs");
+        figure(what + ", max", histogram.getMaxValue() / 1e3, "µs");
+        progress(String.format(Locale.ROOT, "%s: p50 %.0f µs, p99 %.0f µs, max %.0f µs", what, histogram.getValueAtPercentile(50) / 1e3,
+                histogram.getValueAtPercentile(99) / 1e3, histogram.getMaxValue() / 1e3));
+    }
+
+    /** Waits for a condition. @return whether it came true in time */
+    public static boolean await(long limitMs, BooleanSupplier condition) {
+        long deadlineNs = System.nanoTime() + limitMs * 1_000_000;
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadlineNs) return condition.getAsBoolean();
+            pause(5);
+        }
+        return true;
+    }
+
+    /** Lets time pass: traffic runs meanwhile. */
+    public static void pause(long timeMs) {
+        try {
+            Thread.sleep(timeMs);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted", interrupted);
+        }
+    }
+
+    /** Takes the labs down and gives the result. An error in a node's log that no drill asked for is a failed check. */
+    DrillResult finish(String shows) {
+        for (Map.Entry<Lab, List<LabNode>> lab : labs.entrySet()) {
+            for (LabNode node : lab.getValue()) checkLog(lab.getKey(), node);
+            lab.getKey().close();
+        }
+        return new DrillResult(name, shows, List.copyOf(checks), List.copyOf(figures), latencies,
+                (System.nanoTime() - beganNs) / 1_000_000);
+    }
+
+    private void checkLog(Lab lab, LabNode node) {
+        List<String> errors = node.logText().lines().filter(line -> ERROR_LINE.matcher(line).matches()).toList();
+        check("node " + node.name() + " logged no error", errors.isEmpty(),
+                errors.isEmpty() ? "none" : errors.size() + ", the first: " + errors.getFirst());
+        try {
+            if (Files.exists(node.log()))
+                Files.copy(node.log(), directory.resolve(lab.id() + "-" + node.name() + ".log"), StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException failed) {
+            progress("the log of node " + node.name() + " could not be kept: " + failed.getMessage());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+package io.ambo.hatests.drill;
+
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** All drills there are. */
+public final class Drills {
+    public static final List<Drill> ALL = List.of(new AsymmetricHandshakes(), new KillOwner(), new WarmRestart(), new LateJoiner(),
+            new FailClosed(),
+            new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload());
+
+    private Drills() {}
+
+    /** @throws IllegalArgumentException when there is none of that name */
+    public static Drill byName(String name) {
+        return ALL.stream().filter(drill -> drill.name().equals(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no drill " + name
+                        + "; there are " + ALL.stream().map(Drill::name).collect(Collectors.joining(", "))));
+    }
+}
