@@ -3,7 +3,6 @@ package io.ambo.hatests;
 import static java.util.Objects.requireNonNull;
 
 import io.ambo.hatests.drill.DrillCommand;
-import io.ambo.hatests.lab.LabCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 

@@ -1,22 +1,29 @@
-package io.ambo.hatests.lab;
+package io.ambo.hatests;
 
+import io.ambo.hatests.lab.Addresses;
+import io.ambo.hatests.lab.JvmCommand;
+import io.ambo.hatests.lab.Lab;
+import io.ambo.hatests.lab.LabNode;
+import io.ambo.hatests.lab.NetworkNamespace;
+import io.ambo.hatests.lab.Policy;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Parameters;
 
 /** {@code ambo lab ...}. */
 @Command(name = "lab", description = "Two nodes between a client and a server, in network namespaces.")
-public final class LabCommand implements Runnable {
+public final class LabCommand implements Callable<Integer> {
     /** The lab that {@code lab up} builds when it is given no other name. */
     static final String PLAYGROUND = "lab";
     private static final PrintStream OUT = System.out;
 
     @Override
-    public void run() { new LabShow(OUT).run(); }
+    public Integer call() { return new LabShow(OUT).run() ? 0 : 1; }
 
     @Command(name = "up", description = "Build the network, start both nodes, and leave them running.")
     int up() {
