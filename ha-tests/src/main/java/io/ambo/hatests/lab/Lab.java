@@ -224,8 +224,8 @@ public final class Lab implements AutoCloseable {
         try {
             byte[] key = new byte[48];
             RANDOM.nextBytes(key);
-            Path file = directory().resolve("cluster.key");
-            Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            Path file = Files.createFile(directory().resolve("cluster.key"),
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
             Files.writeString(file, Base64.getEncoder().encodeToString(key));
         } catch (IOException failed) {
             throw new LabException("cannot write the cluster key", failed);
