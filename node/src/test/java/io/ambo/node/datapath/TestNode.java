@@ -32,6 +32,7 @@ final class TestNode implements PacketIo, Routes {
     private static final int FRAMES = 256;
 
     /** A frame that went out. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Sent(int port, byte[] bytes) {}
 
     /** A delta on its way. */
