@@ -8,16 +8,22 @@ import java.util.List;
  */
 public interface ConfigChecker {
     /**
-     * @param file     as the operator named it
-     * @param problems one line each; empty: the file is good
-     * @param summary  what a good file says, in a few lines; empty for a bad one
+     * What came of a check.
+     *
+     * @param problems one line each, in the order of the file; empty: the file is good
+     * @param summary  what a good file says, in one line; empty for a bad one
      */
-    record Report(Path file, List<String> problems, List<String> summary) {
+    record Report(List<String> problems, String summary) {
         public Report {
             problems = List.copyOf(problems);
-            summary = List.copyOf(summary);
         }
     }
 
-    Report check(Path file);
+    /**
+     * Reads and checks the file; never throws for what is in it.
+     *
+     * @param file    as the operator named it
+     * @param askHost false when the file is for another host than this one: interfaces, addresses and the key file are not looked for
+     */
+    Report check(Path file, boolean askHost);
 }

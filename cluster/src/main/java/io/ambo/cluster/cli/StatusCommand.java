@@ -1,0 +1,111 @@
+package io.ambo.cluster.cli;
+
+import io.ambo.cluster.cli.Table.Column;
+import io.ambo.proto.control.Gate;
+import io.ambo.proto.control.Interface;
+import io.ambo.proto.control.NodeAnswer;
+import io.ambo.proto.control.NodeStatus;
+import io.ambo.proto.control.Response;
+import io.ambo.proto.control.StatusRequest;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+
+@Command(name = "status", description = "Shows how the nodes of the cluster are: do they take traffic, how full are they, what is wrong.", footer = {
+        "%nExamples:", "  ambo status", "  ambo status --local --json", NodeCommand.EXIT_CODES })
+final class StatusCommand extends NodeCommand {
+    @Override
+    public Integer call() {
+        Response response = ask(request().setStatus(StatusRequest.getDefaultInstance()));
+        List<NodeAnswer> answers = response.getNodesList();
+        List<NodeAnswer> nodes = answers.stream().filter(NodeAnswer::hasStatus).toList();
+        List<String> warnings = warnings(nodes);
+        if (json) {
+            println(Json.pretty(Json.object("nodes", nodes.stream().map(StatusCommand::json).toList(), "warnings", warnings, "unanswered",
+                    failuresJson(answers))));
+        } else {
+            show(nodes, answers.size());
+        }
+        warnings.forEach(this::problem);
+        if (reportFailures(answers) > 0) return ExitCode.PARTIAL;
+        return warnings.isEmpty() ? ExitCode.OK : ExitCode.NEGATIVE;
+    }
+
+    private void show(List<NodeAnswer> nodes, int asked) {
+        long open = nodes.stream().filter(node -> node.getStatus().getGate().getOpen()).count();
+        String cluster = nodes.stream().map(node -> node.getStatus().getCluster()).distinct().collect(Collectors.joining(", "));
+        String taking = open == asked
+                ? asked == 1 ? "it takes traffic" : "all take traffic"
+                : open + (open == 1 ? " takes" : " take") + " traffic";
+        println("cluster " + cluster + ": " + Text.count(asked, "node") + ", " + taking);
+        Table table = new Table(Column.left("NODE"), Column.left("GATE"), Column.right("SESSIONS"), Column.right("CAPACITY").importance(2),
+                Column.right("FORWARDED").importance(4), Column.right("DROPPED").importance(5), Column.left("UP").importance(3),
+                Column.left("VERSION").importance(1));
+        for (NodeAnswer node : nodes) {
+            NodeStatus status = node.getStatus();
+            table.row(node.getNode(), status.getGate().getOpen() ? "open" : "closed", status.getSessions(), status.getSessionCapacity(),
+                    status.getForwardedPackets(), status.getDroppedPackets(), Text.duration(status.getUptimeMs()), status.getVersion());
+        }
+        print(table.render(cli().width()));
+        for (NodeAnswer node : nodes) {
+            println(node.getNode() + ": "
+                    + node.getStatus().getInterfacesList().stream().map(StatusCommand::interfaceText).collect(Collectors.joining(", ")));
+        }
+    }
+
+    private static String interfaceText(Interface each) {
+        return each.getName() + " (" + each.getZone() + ", " + (each.getUp() ? "up" : "down")
+                + (each.getXdpMode().isEmpty() ? "" : ", " + each.getXdpMode()) + ")";
+    }
+
+    private static List<String> warnings(List<NodeAnswer> nodes) {
+        List<String> warnings = new ArrayList<>();
+        for (NodeAnswer node : nodes) {
+            Gate gate = node.getStatus().getGate();
+            if (!gate.getOpen()) warnings.add(node.getNode() + " takes no traffic: " + gateText(gate));
+            node.getStatus().getInterfacesList().stream().filter(each -> !each.getUp())
+                    .forEach(each -> warnings
+                            .add(node.getNode() + ": interface " + each.getName() + " is down (ip link show " + each.getName() + ")"));
+            node.getStatus().getWarningsList().forEach(warning -> warnings.add(node.getNode() + ": " + warning));
+        }
+        if (nodes.stream().map(node -> node.getStatus().getConfigDigest()).distinct().count() > 1) {
+            warnings.add("the nodes have different settings where the cluster needs equal ones (" + nodes.stream()
+                    .map(node -> node.getNode() + ": " + node.getStatus().getConfigDigest()).collect(Collectors.joining(", "))
+                    + "; compare their ambo.yml)");
+        }
+        return warnings;
+    }
+
+    static String gateText(Gate gate) {
+        if (gate.getOpen()) return "open";
+        String progress = gate.getExpected() > 0 ? ", " + gate.getSessions() + " of " + Text.count(gate.getExpected(), "session") : "";
+        return gate.getReason() + progress;
+    }
+
+    private static Map<String, @Nullable Object> json(NodeAnswer node) {
+        NodeStatus status = node.getStatus();
+        Gate gate = status.getGate();
+        return Json.object("node", node.getNode(), "node_id", status.getNodeId(), "asked", node.getLocal(), "cluster", status.getCluster(),
+                "version",
+                status.getVersion(), "uptime_ms", status.getUptimeMs(), "gate",
+                Json.object("open", gate.getOpen(), "sessions", gate.getSessions(), "expected", gate.getExpected(), "reason",
+                        gate.getReason()),
+                "view",
+                status.getViewList(), "view_id", status.getViewId(), "sessions", status.getSessions(), "session_capacity",
+                status.getSessionCapacity(),
+                "workers", status.getWorkers(), "forwarded_packets", status.getForwardedPackets(), "dropped_packets",
+                status.getDroppedPackets(), "interfaces",
+                status.getInterfacesList().stream().map(StatusCommand::json).toList(), "config_file", status.getConfigFile(),
+                "config_digest",
+                status.getConfigDigest(), "config_age_ms", status.getConfigAgeMs(), "warnings", status.getWarningsList());
+    }
+
+    private static Map<String, @Nullable Object> json(Interface each) {
+        return Json.object("name", each.getName(), "zone", each.getZone(), "up", each.getUp(), "xdp_mode", each.getXdpMode(), "mtu",
+                each.getMtu(), "vlan",
+                each.getVlan() < 0 ? null : each.getVlan());
+    }
+}
