@@ -89,9 +89,11 @@ class ChronicleSessionTableTest {
             SessionRecord session = Sessions.session(1, 100);
             int inserted = 0;
             for (int number = 0; inserted < table.capacity(); number++) {
-                assertThat(table.insert(Sessions.key(number), session)).as("%d in one slice", inserted).isEqualTo(SessionTable.Insert.INSERTED);
+                assertThat(table.insert(Sessions.key(number), session)).as("%d in one slice", inserted)
+                        .isEqualTo(SessionTable.Insert.INSERTED);
                 if (isInSlice(table, 1, number)) inserted++;
-                else table.remove(Sessions.key(number));
+                else
+                    table.remove(Sessions.key(number));
             }
             assertThat(table.sweep(1, (key, found) -> false)).isEqualTo(1_000);
         }
@@ -152,7 +154,8 @@ class ChronicleSessionTableTest {
                 assertThat(table.size()).as("round %d", round).isBetween(1_000L, 4_000L);
                 for (int i = 0; i < 4_000; i++) {
                     table.remove(Sessions.key(i));
-                    assertThat(table.insert(Sessions.key(i), Sessions.session(1, 100))).as("session %d", i).isEqualTo(SessionTable.Insert.INSERTED);
+                    assertThat(table.insert(Sessions.key(i), Sessions.session(1, 100))).as("session %d", i)
+                            .isEqualTo(SessionTable.Insert.INSERTED);
                 }
             }
         }

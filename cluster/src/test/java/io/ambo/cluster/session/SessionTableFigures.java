@@ -33,8 +33,10 @@ class SessionTableFigures {
             time("insert", sessions, i -> table.insert(keyOf(i), session));
             assertThat(table.size()).isEqualTo(sessions);
             size(dir);
-            time("update a random session", sessions, i -> table.update(keyOf(random.nextInt(sessions)), (k, found) -> found.count(true, 1, 60)));
-            time("update one of 1,000 sessions", sessions, i -> table.update(keyOf(random.nextInt(1_000)), (k, found) -> found.count(true, 1, 60)));
+            time("update a random session", sessions,
+                    i -> table.update(keyOf(random.nextInt(sessions)), (k, found) -> found.count(true, 1, 60)));
+            time("update one of 1,000 sessions", sessions,
+                    i -> table.update(keyOf(random.nextInt(1_000)), (k, found) -> found.count(true, 1, 60)));
             time("merge into a random session", sessions, i -> table.merge(keyOf(random.nextInt(sessions)), session.lastSeenMs(i)));
             time("remove and insert again", sessions, i -> {
                 keyOf(random.nextInt(sessions));
@@ -42,12 +44,13 @@ class SessionTableFigures {
                 table.insert(key, session);
             });
             time("sweep, for each session", sessions, i -> {
-                if (i < table.slices()) largestSlice = Math.max(largestSlice, table.sweep(i, (k, found) -> found.has(SessionRecord.CLOSED)));
+                if (i < table.slices())
+                    largestSlice = Math.max(largestSlice, table.sweep(i, (k, found) -> found.has(SessionRecord.CLOSED)));
             });
             time("digest, for each session", sessions, i -> {
                 if (i == 0) assertThat(Digest.of(table).count()).isEqualTo(sessions);
             });
-            print("slices %,d, the largest has %,d sessions", table.slices(), largestSlice);
+            System.out.printf(Locale.ROOT, "slices %,d, the largest has %,d sessions%n", table.slices(), largestSlice);
         }
         open(dir, "open after a clean stop").close();
         Path state = dir.resolve("sessions.state");
@@ -58,7 +61,7 @@ class SessionTableFigures {
     private SessionTable open(Path dir, String what) {
         long begin = System.nanoTime();
         SessionTable table = ChronicleSessionTable.open(dir, sessions, Clock.SYSTEM);
-        print("%-30s %,10.0f ms", what, (System.nanoTime() - begin) / 1e6);
+        System.out.printf(Locale.ROOT, "%-30s %,10.0f ms%n", what, (System.nanoTime() - begin) / 1e6);
         return table;
     }
 
@@ -70,7 +73,8 @@ class SessionTableFigures {
     private static void time(String what, int times, IntConsumer operation) {
         long begin = THREADS.getCurrentThreadCpuTime();
         for (int i = 0; i < times; i++) operation.accept(i);
-        print("%-30s %,10.0f ns of CPU time", what, (double) (THREADS.getCurrentThreadCpuTime() - begin) / times);
+        System.out.printf(Locale.ROOT, "%-30s %,10.0f ns of CPU time%n", what,
+                (double) (THREADS.getCurrentThreadCpuTime() - begin) / times);
     }
 
     private void size(Path dir) throws IOException, InterruptedException {
@@ -87,9 +91,9 @@ class SessionTableFigures {
             if (line.startsWith("Rss:")) resident += bytes;
             if (line.startsWith("Shared_Dirty:") || line.startsWith("Private_Dirty:")) dirty += bytes;
         }
-        print("bytes for each session: %.1f written in memory, %.1f mapped, %.1f on disk", (double) dirty / sessions, (double) resident / sessions,
+        System.out.printf(Locale.ROOT, "bytes for each session: %.1f written in memory, %.1f mapped, %.1f on disk%n",
+                (double) dirty / sessions,
+                (double) resident / sessions,
                 (double) onDisk / sessions);
     }
-
-    private static void print(String format, Object... values) { System.out.println(String.format(Locale.ROOT, format, values)); }
 }
