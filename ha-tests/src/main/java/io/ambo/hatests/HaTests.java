@@ -2,12 +2,13 @@ package io.ambo.hatests;
 
 import static java.util.Objects.requireNonNull;
 
+import io.ambo.hatests.bench.BenchCommand;
 import io.ambo.hatests.drill.DrillCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /** The tools of the proof, as the launcher starts them: lab, drill, bench. */
-@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class })
+@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class, BenchCommand.class })
 public final class HaTests {
     private HaTests() {}
 

@@ -1,6 +1,7 @@
 package io.ambo.hatests.drill;
 
 import io.ambo.hatests.lab.Lab;
+import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Policy;
 import java.io.IOException;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -120,10 +122,24 @@ public final class DrillRun {
     DrillResult finish(String shows) {
         for (Map.Entry<Lab, List<LabNode>> lab : labs.entrySet()) {
             for (LabNode node : lab.getValue()) checkLog(lab.getKey(), node);
+            if (!checks.stream().allMatch(DrillResult.Check::passed)) lab.getValue().forEach(this::printCounters);
             lab.getKey().close();
         }
         return new DrillResult(name, shows, List.copyOf(checks), List.copyOf(figures), latencies,
                 (System.nanoTime() - beganNs) / 1_000_000);
+    }
+
+    /** Where a drill failed, what the nodes counted is the first thing to look at. */
+    private void printCounters(LabNode node) {
+        if (!node.isRunning()) return;
+        try {
+            String counted = node.control().counters().entrySet().stream().filter(counter -> counter.getValue() != 0)
+                    .sorted(Map.Entry.comparingByKey())
+                    .map(counter -> counter.getKey() + "=" + counter.getValue()).collect(Collectors.joining(" "));
+            progress("node " + node.name() + " counted: " + counted);
+        } catch (LabException silent) {
+            progress("node " + node.name() + " does not answer: " + silent.getMessage());
+        }
     }
 
     private void checkLog(Lab lab, LabNode node) {

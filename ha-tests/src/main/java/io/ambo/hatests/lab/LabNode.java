@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 
 /** A node of the lab: a namespace with the interfaces left, right and sync, and a JVM of its own in it. */
 public final class LabNode {
-    private static final Duration READY_LIMIT = Duration.ofSeconds(60);
+    private static final Duration READY_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
 
     private final String name;

@@ -1,0 +1,39 @@
+package io.ambo.hatests.bench;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code ambo bench NAME}. Progress goes to standard error, the table to standard output. */
+@Command(name = "bench", description = "Ambo beside its peers, on the same network in the same run.")
+public final class BenchCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "NAME", description = "slow-path, or `list`", defaultValue = "list")
+    private String name = "list";
+
+    @Option(names = "--json", description = "the result as JSON")
+    private boolean json;
+
+    @Option(names = "--flows", description = "different flows (${DEFAULT-VALUE})", defaultValue = "1000")
+    private int flows = 1000;
+
+    @Option(names = "--rounds", description = "turns of each contender (${DEFAULT-VALUE})", defaultValue = "5")
+    private int rounds = 5;
+
+    @Option(names = "--round-ms", description = "how long a turn is (${DEFAULT-VALUE})", defaultValue = "2000")
+    private int roundMs = 2000;
+
+    @Override
+    public Integer call() {
+        switch (name) {
+            case "list" -> System.out.println("slow-path   packets per second through Java alone, beside nftables and conntrack");
+            case "slow-path" -> {
+                if (flows < 1 || flows > 50_000 || rounds < 1 || roundMs < 100)
+                    throw new IllegalArgumentException("--flows is 1 to 50000, --rounds at least 1, --round-ms at least 100");
+                System.out.print(new SlowPath(flows, rounds, roundMs, System.err).run(json));
+            }
+            default -> throw new IllegalArgumentException("no benchmark " + name + "; there is slow-path");
+        }
+        return 0;
+    }
+}
