@@ -4,13 +4,16 @@ import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.sys.NetworkDevice;
 import io.ambo.node.sys.NetworkNamespace;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Frames per second that one Java thread receives and sends back through AF_XDP on a veth, with a second thread at the other end that sends as fast as it
- * can and counts what returns. Both ends are in copy mode and each needs a core. Arguments: seconds (10).
+ * can and counts what returns. Both ends are in copy mode and each needs a core; on a machine that is busy otherwise, only the processor time per frame
+ * says something. Arguments: seconds (10).
  */
 final class BounceBench {
     private static final int RING = 2048, FRAME_LENGTH = 60;
@@ -28,6 +31,7 @@ final class BounceBench {
         int seconds = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 10;
         try (NetworkNamespace namespace = NetworkNamespace.create()) {
             namespace.addVethPair("near", "02:00:00:00:00:0a", "far", "02:00:00:00:00:0b");
+            ThreadMXBean threads = ManagementFactory.getThreadMXBean();
             long perSecond = namespace.call(() -> {
                 try (XdpProgram program = XdpProgram.load();
                         Umem nearMemory = Umem.create(Umem.framesFor(1, RING, 0));
@@ -37,7 +41,11 @@ final class BounceBench {
                     program.setGate(true);
                     Thread bouncer = Thread.ofPlatform().name("bouncer").start(() -> bounce(near, nearMemory));
                     generate(far, farMemory, TimeUnit.SECONDS.toNanos(5)); // the JIT warms up
+                    long cpuBefore = threads.getThreadCpuTime(bouncer.threadId());
                     long frames = generate(far, farMemory, TimeUnit.SECONDS.toNanos(seconds));
+                    long cpuNs = threads.getThreadCpuTime(bouncer.threadId()) - cpuBefore;
+                    System.out.printf(Locale.ROOT, "bounce: %,d ns of processor time a frame, that is %,d frames/s of a whole core%n",
+                            cpuNs / Math.max(1, frames), frames * TimeUnit.SECONDS.toNanos(1) / Math.max(1, cpuNs));
                     running = false;
                     bouncer.join();
                     return frames / seconds;
