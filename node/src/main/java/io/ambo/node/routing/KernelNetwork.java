@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.jspecify.annotations.Nullable;
@@ -88,6 +89,7 @@ public final class KernelNetwork implements AutoCloseable {
 
     // The netlink thread's own.
     private final Links links = new Links();
+    private boolean mustResync;
     private boolean linksChanged;
     private boolean routesChanged;
     private boolean rulesChanged;
@@ -218,15 +220,21 @@ public final class KernelNetwork implements AutoCloseable {
     }
 
     private void run() {
+        boolean failing = false;
         try {
-            while (!closing) turn();
-        } catch (RuntimeException e) {
-            // Without the kernel's events the routes would be wrong sooner or later: say so and keep on asking, the cache is given up every turn.
-            LOG.error("cannot follow the kernel's routing tables any more", e);
             while (!closing) {
-                renew();
-                announce();
-                java.util.concurrent.locks.LockSupport.parkNanos(RENEWAL_INTERVAL_MS * 1_000_000);
+                try {
+                    turn();
+                    failing = false;
+                } catch (SysException e) {
+                    // Meanwhile cached routes may be wrong: they are given up each time, and all is read again until that works.
+                    if (!failing) LOG.error("cannot follow the kernel's routing tables, trying on", e);
+                    failing = true;
+                    mustResync = true;
+                    renew();
+                    announce();
+                    LockSupport.parkNanos(RENEWAL_INTERVAL_MS * 1_000_000);
+                }
             }
         } finally {
             events.close();
@@ -240,7 +248,8 @@ public final class KernelNetwork implements AutoCloseable {
         int seen = events.receive((int) renewalDueMs, this::onEvent);
         for (int i = 1; i < DATAGRAMS_PER_TURN && seen > 0; i++) seen = events.receive(0, this::onEvent);
         nowMs = clock.monotonicMs();
-        if (seen == Netlink.OVERFLOW) onOverflow();
+        if (seen == Netlink.OVERFLOW) row.increment(RoutingCounter.NETLINK_OVERFLOWS);
+        if (seen == Netlink.OVERFLOW || mustResync) resync();
         if (linksChanged || wantedChanged) {
             wantedChanged = false;
             linksChanged = false;
@@ -290,9 +299,10 @@ public final class KernelNetwork implements AutoCloseable {
         neighboursChanged |= neighbours.onNeighbour(neighbourEvent.index, neighbourEvent.high, neighbourEvent.low, word);
     }
 
-    private void onOverflow() {
-        row.increment(RoutingCounter.NETLINK_OVERFLOWS);
+    /** Reads everything again. */
+    private void resync() {
         readLinks();
+        mustResync = false;
         linksChanged = true;
         rulesChanged = true;
         routesChanged = true;

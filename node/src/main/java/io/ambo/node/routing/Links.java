@@ -21,7 +21,7 @@ final class Links {
     private record Link(int index, String name, long mac, int mtu, boolean up, int parent, int vlan) {}
 
     /** One address of one device; a value of {@link #addresses}, whose key is all that names it. */
-    private record AddressKey(int index, Address address) {}
+    private record AddressKey(int index, int prefixBits, Address address) {}
 
     /** Flags of {@link Rtnetlink}, and the broadcast address of an IPv4 network or 0. */
     private record AddressFacts(int scope, int flags, int broadcast) {}
@@ -108,7 +108,7 @@ final class Links {
         // On a point-to-point link IFA_ADDRESS is the other end's.
         Address own = local != null ? local : peer;
         if (own == null) return;
-        AddressKey key = new AddressKey(index, own);
+        AddressKey key = new AddressKey(index, message.u8(Rtnetlink.IFADDR_PREFIX_BITS), own);
         if (message.type() == Rtnetlink.DELADDR) addresses.remove(key);
         else
             addresses.put(key, new AddressFacts(message.u8(Rtnetlink.IFADDR_SCOPE), flags, broadcast));
