@@ -174,7 +174,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     @Override
     public void close() {
         running = false;
-        thread.interrupt();
+        // Not interrupted: it may be in the middle of a send.
+        post(() -> {});
         try {
             thread.join(PATIENCE_MS);
         } catch (InterruptedException e) {
