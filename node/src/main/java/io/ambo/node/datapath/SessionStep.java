@@ -32,6 +32,7 @@ final class SessionStep implements SessionTable.Visitor {
     /** The peers hear that a session is alive at least this often, and four times within each timeout. */
     private static final int LONGEST_REFRESH_MS = 30_000;
     private static final int SHORTEST_REFRESH_MS = 250;
+    private static final int BOTH_SEEN_HERE = SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE;
 
     private final PacketView packet;
     private final DeltaPublisher publisher;
@@ -96,8 +97,8 @@ final class SessionStep implements SessionTable.Visitor {
         int maxEnd = receiver.maxEnd();
         boolean headless = packet.fragmentOffset() > 0;
         if (packet.isTcp() && !headless) {
-            boolean receiverSeenHere = (session.localFlags() & seenFlag(!ofReply)) != 0;
-            DropReason refused = TcpTracker.track(session, sender, receiver, packet, receiverSeenHere);
+            boolean bothSeenHere = (session.localFlags() & BOTH_SEEN_HERE) == BOTH_SEEN_HERE;
+            DropReason refused = TcpTracker.track(session, sender, receiver, packet, bothSeenHere);
             if (refused != DropReason.NONE) {
                 refuse(refused);
                 return;

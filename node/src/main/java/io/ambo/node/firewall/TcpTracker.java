@@ -73,7 +73,8 @@ public final class TcpTracker {
     /**
      * Judges a segment of an open session and climbs its halves.
      *
-     * @param receiverSeenHere this node sees the receiver's packets itself: no slack is needed
+     * @param receiverSeenHere this node has seen packets of both halves itself: its knowledge is complete and no slack is needed. After a take-over that is
+     *                         so from the second packet of the sender on; the first one brings the acknowledgement that completes it
      * @return NONE, or why the segment is refused; then nothing has changed
      */
     public static DropReason track(SessionRecord session, TcpHalf sender, TcpHalf receiver, PacketView packet, boolean receiverSeenHere) {
@@ -187,6 +188,8 @@ public final class TcpTracker {
             sender.advanceAck(ack);
             receiver.advanceMaxEnd(ack + Math.max(window, 1));
             acknowledge(receiver, ack);
+            // What is acknowledged was sent, whether or not it passed here: knowledge that lags behind catches up.
+            if (receiver.has(SEQ_KNOWN)) receiver.advanceSeqEnd(ack);
         }
         if (packet.hasTcp(PacketView.FIN)) sender.raiseState(FIN);
     }

@@ -284,6 +284,25 @@ class PacketPipelineTest {
     }
 
     @Test
+    void aNodeThatTakesOverLateDoesNotStallOnAnOldRetransmission() {
+        pair();
+        handshakeAsymmetric();
+        int sent = 501;
+        for (int i = 0; i < 20; i++, sent += 1000) { // passes through b, which tells a only now and then
+            b.in(1, tcp("4", false).flags(ACK).seq(sent).ack(101).payload(1000));
+            b.onlySent();
+        }
+        b.deltas.clear(); // b dies before it could tell the rest
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(sent));
+        a.onlySent();
+        a.in(1, tcp("4", false).flags(ACK).seq(501).ack(101).payload(1000)); // the server has not heard of the acknowledgement yet
+        a.onlySent();
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(sent));
+        a.onlySent();
+        assertThat(a.dropped()).isEmpty();
+    }
+
+    @Test
     void aPortIsReusedAfterTheConnectionHasEnded() {
         a.in(0, tcp("4", true).flags(SYN).seq(100));
         a.in(1, tcp("4", false).flags(RST | ACK).seq(0).ack(101));
