@@ -1,7 +1,9 @@
 package io.ambo.node.config;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * One rule. Everything it names must match.
@@ -28,9 +30,10 @@ public record RuleConfig(String name, Set<String> from, Set<String> to, AddressM
         List<PortRange> ports, List<PortRange> sourcePorts, Action action, boolean log, int timeoutMs, OnTimeout onTimeout,
         MidStream midStream, boolean defer, int maxSessions, int maxSessionsPerSource) {
     public RuleConfig {
-        from = Set.copyOf(from);
-        to = Set.copyOf(to);
-        protocols = Set.copyOf(protocols);
+        // Sorted: their text goes into the digest that is compared with the peers', and a plain set's order differs from JVM to JVM.
+        from = Collections.unmodifiableSortedSet(new TreeSet<>(from));
+        to = Collections.unmodifiableSortedSet(new TreeSet<>(to));
+        protocols = Collections.unmodifiableSortedSet(new TreeSet<>(protocols));
         ports = List.copyOf(ports);
         sourcePorts = List.copyOf(sourcePorts);
     }
