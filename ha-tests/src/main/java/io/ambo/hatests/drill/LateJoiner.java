@@ -34,8 +34,7 @@ final class LateJoiner implements Drill {
     public void run(DrillRun run) {
         Lab lab = run.lab(Policy.OPEN.with("""
                 timeouts:
-                  udp-single: 30m
-                  udp-multiple: 30m
+                  udp: { single: 30m, multiple: 30m }
                 limits:
                   sessions: 300000
                   sessions-per-source: 0
