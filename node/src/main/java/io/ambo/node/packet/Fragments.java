@@ -106,7 +106,7 @@ public final class Fragments {
 
     /**
      * Judges a fragment ({@link PacketView#isFragment()}) that was just parsed. Present each once; only a first one may come again (after it was parked) as
-     * long as it was neither passed nor refused.
+     * long as it was neither passed nor refused. A later one that is presented again counts as a repetition.
      *
      * @param frameHandle the caller's own name of the frame (and of what else it must remember, such as the port it came in on)
      */
@@ -313,8 +313,9 @@ public final class Fragments {
 
         private int chain(PacketView fragment, long name) {
             long hash = (fragment.sourceHigh * 31 + fragment.sourceLow) * 31 + fragment.destinationHigh * 31 + fragment.destinationLow;
-            hash = (hash ^ name) * 0x9E3779B97F4A7C15L;
-            return (int) (hash >>> 32) & (chains.length - 1);
+            hash = (hash ^ hash >>> 32 ^ name) * 0x9E3779B97F4A7C15L;
+            // The upper bits: the lower ones depend on less than all of the name.
+            return (int) (hash >>> Long.numberOfLeadingZeros(chains.length) + 1);
         }
 
         int find(PacketView fragment, int routingZone) {

@@ -63,8 +63,9 @@ public final class PacketView {
     int tcpMss = -1;
     boolean tcpSackPermitted;
 
-    int icmpType;
-    int icmpCode;
+    /** -1 when the packet is not ICMP, or a fragment without its header. */
+    int icmpType = -1;
+    int icmpCode = -1;
     /** The packet is an ICMP error and quotes a packet; {@link Parser#parseQuoted} reads it. */
     boolean icmpError;
 
@@ -91,7 +92,8 @@ public final class PacketView {
         tcpFlags = tcpSeq = tcpAck = tcpWindow = tcpPayload = 0;
         tcpScale = tcpMss = -1;
         tcpSackPermitted = false;
-        icmpType = icmpCode = 0;
+        // 0 is an echo reply.
+        icmpType = icmpCode = -1;
         icmpError = false;
         datagram = 0;
     }

@@ -133,6 +133,13 @@ final class FragmentsTest {
     }
 
     @Test
+    void anOverlapWithTheLastOfWhatWasSeenIsFound() {
+        PacketBuilder packet = PacketBuilder.udp4().payload(392);
+        assertThat(see(packet.fragment(96, 192, true), 1)).isEqualTo(HELD);
+        assertThat(see(packet.fragment(184, 200, true), 2)).isEqualTo(OVERLAP);
+    }
+
+    @Test
     void bytesBehindTheEndCondemnTheDatagram() {
         PacketBuilder packet = PacketBuilder.udp4().payload(392);
         assertThat(see(packet.fragment(96, 192, false), 1)).isEqualTo(HELD);
@@ -203,6 +210,48 @@ final class FragmentsTest {
         fragments.onFirstRefused(gone);
         assertThat(fragments.heldFrames()).isEqualTo(1);
         assertThat(pass(new PacketView())).isZero();
+    }
+
+    @Test
+    void aVerdictThatComesAfterTheTimeoutDoesNotEndTheDatagramAgain() {
+        List<byte[]> parts = PacketBuilder.udp4().payload(200).fragments(96);
+        PacketView first = PacketBuilder.parsed(parts.get(0));
+        fragments.onFragment(first, 1, 0, nowNs);
+        assertThat(see(parts.get(1), 1)).isEqualTo(HELD);
+        nowNs += TIMEOUT_NS + 1;
+        assertThat(fragments.expire(nowNs, 10)).isEqualTo(1);
+        assertThat(pass(first)).isZero();
+        assertThat(fragments.datagrams()).isZero();
+    }
+
+    /** 64 datagrams of any names in 128 chains: some share one. */
+    @Test
+    void theEndOfOneDatagramDoesNotHideOthers() {
+        Seeds.check("chains hold together", 20, random -> {
+            fragments = new Fragments(new Limits(64, 16, 6, TIMEOUT_NS), (handle, reason) -> givenUp.add(handle + " " + reason));
+            int[] ids = random.ints(0, 0x10000).distinct().limit(64).toArray();
+            for (int id : ids) {
+                PacketView first = PacketBuilder.parsed(PacketBuilder.udp4().id(id).payload(200).fragments(96).get(0));
+                assertThat(fragments.onFragment(first, 1, id, nowNs)).isEqualTo(FIRST);
+                pass(first);
+            }
+            for (int i = 63; i >= 0; i -= 2) assertThat(seeLast(ids[i])).isEqualTo(KNOWN);
+            assertThat(fragments.datagrams()).isEqualTo(32);
+            for (int i = 0; i < 64; i += 2) assertThat(seeLast(ids[i])).isEqualTo(KNOWN);
+            assertThat(fragments.datagrams()).isZero();
+        });
+    }
+
+    @Test
+    void theEndOfTheNewestDatagramKeepsTheOrderOfAge() {
+        assertThat(see(PacketBuilder.udp4().id(1).payload(200).fragments(96).get(1), 1)).isEqualTo(HELD);
+        PacketView first = PacketBuilder.parsed(PacketBuilder.udp4().id(2).payload(200).fragments(96).get(0));
+        assertThat(fragments.onFragment(first, 1, 2, nowNs)).isEqualTo(FIRST);
+        pass(first);
+        assertThat(seeLast(2)).isEqualTo(KNOWN);
+        assertThat(see(PacketBuilder.udp4().id(3).payload(200).fragments(96).get(1), 3)).isEqualTo(HELD);
+        assertThat(fragments.expire(nowNs + TIMEOUT_NS + 1, 10)).isEqualTo(2);
+        assertThat(givenUp).containsExactly("1 FRAGMENT_TIMEOUT", "3 FRAGMENT_TIMEOUT");
     }
 
     @Test
@@ -281,6 +330,8 @@ final class FragmentsTest {
     }
 
     private Result see(byte[] frame, long handle) { return fragments.onFragment(PacketBuilder.parsed(frame), 1, handle, nowNs); }
+
+    private Result seeLast(int id) { return see(PacketBuilder.udp4().id(id).payload(200).fragments(96).get(1), id); }
 
     private int pass(PacketView first) {
         return fragments.onFirstPassed(first, new PacketView(), (fragment, handle) -> {

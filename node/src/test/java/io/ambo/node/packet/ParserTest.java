@@ -58,6 +58,8 @@ final class ParserTest {
                         DropReason.IP_EXTENSION_HEADERS),
                 row("an extension header beyond the packet", PacketBuilder.tcp6().extension(60, 0, 200, 1, 4, 0, 0, 0, 0).bytes(),
                         DropReason.IP_HEADER),
+                row("an extension header four bytes beyond the packet", PacketBuilder.tcp6().extension(60, 0, 3, 1, 4, 0, 0, 0, 0).bytes(),
+                        DropReason.IP_HEADER),
                 row("extension headers and nothing else", PacketBuilder.ip6(60).bytes(), DropReason.IP_HEADER),
                 row("no next header", PacketBuilder.ip6(59).bytes(), DropReason.IP_PROTOCOL),
                 row("SCTP", PacketBuilder.ip4(132).payload(40).bytes(), DropReason.IP_PROTOCOL),
@@ -234,6 +236,9 @@ final class ParserTest {
         assertThat(last.moreFragments()).isFalse();
         assertThat(last.protocol()).isEqualTo(PacketView.UDP);
         assertThat(last.sourcePort()).isZero();
+        PacketView echo = PacketBuilder.parsed(PacketBuilder.echoRequest4(7, 1).fragments(32).get(1));
+        assertThat(echo.isIcmp()).isTrue();
+        assertThat(echo.isEchoReply()).as("type 0 is not what is unknown").isFalse();
         PacketView last6 = PacketBuilder.parsed(PacketBuilder.udp6().id(0xABCD_EF01).hopByHop().payload(100).fragments(48, 96).get(2));
         assertThat(last6.fragmentId()).isEqualTo(0xABCD_EF01);
         assertThat(last6.fragmentOffset()).isEqualTo(96);
