@@ -85,7 +85,8 @@ public final class LabNode {
         if (isRunning()) throw new LabException("node " + name + " runs already");
         // setsid: a ctrl-C in the terminal reaches the lab, which then decides about its nodes.
         // nice: the nodes are hosts of their own, their clients must not take the processor away from them.
-        List<String> words = Stream.of(List.of("setsid", "nice", "-n", "-15"), host.command(), JvmCommand.node(config())).flatMap(List::stream).toList();
+        List<String> words = Stream.of(List.of("setsid", "nice", "-n", "-15"), host.command(), JvmCommand.node(config()))
+                .flatMap(List::stream).toList();
         try {
             Process process = new ProcessBuilder(words).directory(directory.toFile()).redirectErrorStream(true)
                     .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))

@@ -12,10 +12,10 @@ import io.ambo.node.packet.PacketView;
  * is never judged in the midst of another. The worker's own.
  */
 final class FragmentGate {
-    /** Takes a fragment that goes on; the ports are those of its datagram. */
+    /** Takes a fragment that goes on; protocol and ports are those of its datagram. */
     @FunctionalInterface
     interface Sink {
-        void onReleased(long frame, int length, int port, int sourcePort, int destinationPort);
+        void onReleased(long frame, int length, int port, int protocol, int sourcePort, int destinationPort);
     }
 
     private static final int PORT_BITS = 6;
@@ -29,6 +29,7 @@ final class FragmentGate {
     private final Sink sink;
     private final long[] releasedHandles;
     private final int[] releasedPorts;
+    private final int[] releasedProtocols;
     private int released;
 
     FragmentGate(WorkerContext context, Sink sink) {
@@ -41,6 +42,7 @@ final class FragmentGate {
         });
         releasedHandles = new long[context.limits().fragments().heldFrames()];
         releasedPorts = new int[releasedHandles.length];
+        releasedProtocols = new int[releasedHandles.length];
     }
 
     Fragments.Result judge(PacketView packet, int port, long nowNs) {
@@ -58,7 +60,8 @@ final class FragmentGate {
         int work = released;
         for (int i = 0; i < work; i++) {
             long handle = releasedHandles[i];
-            sink.onReleased(frame(handle), length(handle), port(handle), releasedPorts[i] >>> 16, releasedPorts[i] & 0xFFFF);
+            sink.onReleased(frame(handle), length(handle), port(handle), releasedProtocols[i], releasedPorts[i] >>> 16,
+                    releasedPorts[i] & 0xFFFF);
         }
         released = 0;
         return fragments.datagrams() == 0 ? work : work + fragments.expire(nowNs, MOST_EXPIRIES);
@@ -69,6 +72,7 @@ final class FragmentGate {
     private void onReleased(PacketView fragment, long handle) {
         releasedHandles[released] = handle;
         releasedPorts[released] = fragment.sourcePort() << 16 | fragment.destinationPort();
+        releasedProtocols[released] = fragment.protocol();
         released++;
     }
 

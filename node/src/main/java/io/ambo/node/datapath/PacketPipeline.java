@@ -140,7 +140,7 @@ final class PacketPipeline {
 
         Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet);
         DropReason refused = admission.judge(rule, wasParked || parking.isPointless());
-        if (refused == DropReason.STRAY && !wasParked && epoch == Admission.FIRST_LIFE) {
+        if (refused == DropReason.STRAY && !wasParked && epoch == Admission.FIRST_LIFE && packet.fragmentOffset() == 0) {
             return parking.park(packet, port, key, nowNs) ? NONE : parking.refusal();
         }
         if (refused == DropReason.STRAY) refused = rule.action() == Rule.Action.REJECT ? DropReason.RULE_REJECT : DropReason.STRAY;
@@ -184,9 +184,9 @@ final class PacketPipeline {
     private void onUnparked(long frame, int length, int port) { finish(frame, walk(frame, length, port, true)); }
 
     /** A fragment whose first one has passed; its ports are known by now. */
-    private void onFragmentReleased(long frame, int length, int port, int sourcePort, int destinationPort) {
+    private void onFragmentReleased(long frame, int length, int port, int protocol, int sourcePort, int destinationPort) {
         Parser.parse(packet.wrap(io.memory(), frame, length));
-        packet.ports(sourcePort, destinationPort);
+        packet.belongsTo(protocol, sourcePort, destinationPort);
         DataInterface ingress = routes.ingress(port, packet.vlan());
         finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, true));
     }

@@ -135,8 +135,9 @@ public final class PacketView {
 
     public long destinationLow() { return destinationLow; }
 
-    /** Says which ports a fragment without a transport header belongs to. */
-    public PacketView ports(int source, int destination) {
+    /** Says whose a fragment without a transport header is. */
+    public PacketView belongsTo(int transportProtocol, int source, int destination) {
+        protocol = transportProtocol;
         sourcePort = source;
         destinationPort = destination;
         return this;

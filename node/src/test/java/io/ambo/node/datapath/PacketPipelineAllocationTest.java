@@ -64,25 +64,25 @@ class PacketPipelineAllocationTest {
         }
     }
 
-    private static PacketPipeline pipeline(Stage stage, ChronicleSessionTable table, CounterBank<DropReason> drops, CounterBank<NodeCounter> counters) {
+    private static PacketPipeline pipeline(Stage stage, ChronicleSessionTable table, CounterBank<DropReason> drops,
+            CounterBank<NodeCounter> counters) {
         Timeouts timeouts = new Timeouts(30_000, 7_200_000, 120_000, 10_000, 30_000, 120_000, 10_000, 120_000);
         Rule everything = new Rule(1, "everything", Rule.Action.ALLOW, false, 0, false, false, false, 0, 0, Match.EVERYTHING);
         WorkerContext.Identity identity = new WorkerContext.Identity() {
             @Override
-            public int nodeId() {
-                return 1;
-            }
+            public int nodeId() { return 1; }
 
             @Override
-            public long created() {
-                return 1;
-            }
+            public long created() { return 1; }
         };
         FirewallLog log = new FirewallLog(Integer::toString, 10);
         log.close();
-        WorkerContext.Limits limits = new WorkerContext.Limits(64, 10_000_000, 64, 10_000_000, 64, 1000, new Fragments.Limits(64, 64, 16, 1_000_000_000));
-        return new PacketPipeline(new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0, new SessionCounts(1), identity, () -> true,
-                drops.newRow(), counters.newRow(), limits, log), new Policy(List.of(everything), everything, timeouts, 0));
+        WorkerContext.Limits limits = new WorkerContext.Limits(64, 10_000_000, 64, 10_000_000, 64, 1000,
+                new Fragments.Limits(64, 64, 16, 1_000_000_000));
+        return new PacketPipeline(
+                new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0, new SessionCounts(1), identity, () -> true,
+                        drops.newRow(), counters.newRow(), limits, log),
+                new Policy(List.of(everything), everything, timeouts, 0));
     }
 
     /** Opens the sessions and returns packets that belong to them. */
@@ -95,18 +95,27 @@ class PacketPipelineAllocationTest {
             String server = ipv6 ? "2001:db8:1::3" : "192.0.2.3";
             switch (i % 3) {
                 case 0 -> {
-                    send(stage, pipeline, tcp(ipv6, i).from(client, 1024 + i).to(server, 443).flags(SYN).seq(99).window(60_000).bytes(), nowNs);
-                    send(stage, pipeline, tcp(ipv6, i).from(server, 443).to(client, 1024 + i).flags(SYN | ACK).seq(499).ack(100).window(60_000).bytes(), nowNs);
-                    send(stage, pipeline, tcp(ipv6, i).from(client, 1024 + i).to(server, 443).flags(ACK).seq(100).ack(500).window(60_000).bytes(), nowNs);
-                    frames.add(tcp(ipv6, i).from(client, 1024 + i).to(server, 443).flags(ACK | PSH).seq(100).ack(500).window(60_000).payload(64).bytes());
-                    frames.add(tcp(ipv6, i).from(server, 443).to(client, 1024 + i).flags(ACK | PSH).seq(500).ack(100).window(60_000).payload(64).bytes());
+                    send(stage, pipeline, tcp(ipv6, i).from(client, 1024 + i).to(server, 443).flags(SYN).seq(99).window(60_000).bytes(),
+                            nowNs);
+                    send(stage, pipeline,
+                            tcp(ipv6, i).from(server, 443).to(client, 1024 + i).flags(SYN | ACK).seq(499).ack(100).window(60_000).bytes(),
+                            nowNs);
+                    send(stage, pipeline,
+                            tcp(ipv6, i).from(client, 1024 + i).to(server, 443).flags(ACK).seq(100).ack(500).window(60_000).bytes(), nowNs);
+                    frames.add(tcp(ipv6, i).from(client, 1024 + i).to(server, 443).flags(ACK | PSH).seq(100).ack(500).window(60_000)
+                            .payload(64).bytes());
+                    frames.add(tcp(ipv6, i).from(server, 443).to(client, 1024 + i).flags(ACK | PSH).seq(500).ack(100).window(60_000)
+                            .payload(64).bytes());
                 }
                 case 1 -> {
-                    frames.add((ipv6 ? PacketBuilder.udp6() : PacketBuilder.udp4()).from(client, 1024 + i).to(server, 53).payload(64).bytes());
-                    frames.add((ipv6 ? PacketBuilder.udp6() : PacketBuilder.udp4()).from(server, 53).to(client, 1024 + i).payload(64).bytes());
+                    frames.add(
+                            (ipv6 ? PacketBuilder.udp6() : PacketBuilder.udp4()).from(client, 1024 + i).to(server, 53).payload(64).bytes());
+                    frames.add(
+                            (ipv6 ? PacketBuilder.udp6() : PacketBuilder.udp4()).from(server, 53).to(client, 1024 + i).payload(64).bytes());
                 }
                 default -> {
-                    frames.add((ipv6 ? PacketBuilder.echoRequest6(i, 1) : PacketBuilder.echoRequest4(i, 1)).from(client).to(server).bytes());
+                    frames.add(
+                            (ipv6 ? PacketBuilder.echoRequest6(i, 1) : PacketBuilder.echoRequest4(i, 1)).from(client).to(server).bytes());
                     frames.add((ipv6 ? PacketBuilder.echoReply6(i, 1) : PacketBuilder.echoReply4(i, 1)).from(server).to(client).bytes());
                 }
             }
@@ -114,9 +123,7 @@ class PacketPipelineAllocationTest {
         return frames;
     }
 
-    private static PacketBuilder tcp(boolean ipv6, int number) {
-        return (ipv6 ? PacketBuilder.tcp6() : PacketBuilder.tcp4()).id(number);
-    }
+    private static PacketBuilder tcp(boolean ipv6, int number) { return (ipv6 ? PacketBuilder.tcp6() : PacketBuilder.tcp4()).id(number); }
 
     private static void send(Stage stage, PacketPipeline pipeline, byte[] frame, long nowNs) {
         long at = stage.takeFrame();
@@ -134,29 +141,19 @@ class PacketPipelineAllocationTest {
         private int freeCount;
         private final DataInterface both = new DataInterface(1, "data", 0, -1, 1, 0x02_00_00_00_00_01L, 1500, 1, 1, 1, true);
 
-        Stage() {
-            for (int i = 0; i < free.length; i++) free[freeCount++] = (long) i * FRAME_SIZE + 256;
-        }
+        Stage() { for (int i = 0; i < free.length; i++) free[freeCount++] = (long) i * FRAME_SIZE + 256; }
 
         @Override
-        public MemorySegment memory() {
-            return memory;
-        }
+        public MemorySegment memory() { return memory; }
 
         @Override
-        public long takeFrame() {
-            return free[--freeCount];
-        }
+        public long takeFrame() { return free[--freeCount]; }
 
         @Override
-        public void giveFrame(long frame) {
-            free[freeCount++] = frame - frame % FRAME_SIZE + 256;
-        }
+        public void giveFrame(long frame) { free[freeCount++] = frame - frame % FRAME_SIZE + 256; }
 
         @Override
-        public int frameCapacity() {
-            return FRAME_SIZE - 256;
-        }
+        public int frameCapacity() { return FRAME_SIZE - 256; }
 
         @Override
         public boolean transmit(int port, long frame, int length) {
@@ -173,13 +170,9 @@ class PacketPipelineAllocationTest {
         }
 
         @Override
-        public DataInterface ingress(int port, int vlan) {
-            return both;
-        }
+        public DataInterface ingress(int port, int vlan) { return both; }
 
         @Override
-        public long generation() {
-            return 1;
-        }
+        public long generation() { return 1; }
     }
 }
