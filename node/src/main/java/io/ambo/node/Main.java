@@ -14,7 +14,6 @@ import org.apache.logging.log4j.Logger;
  * arguments, 70 a broken invariant.
  */
 public final class Main {
-    private static final Logger LOG = LogManager.getLogger();
     private static final Path DEFAULT_CONFIG = Path.of("/etc/ambo/ambo.yml");
 
     private Main() {}
@@ -31,6 +30,9 @@ public final class Main {
     }
 
     private static void run(Path file, Loaded.Accepted accepted) {
+        // log4j2.xml reads it when the first logger is made, which is why this class has none.
+        System.setProperty("ambo.log.level", accepted.config().logging().level().name());
+        Logger log = LogManager.getLogger(Main.class);
         try {
             Node node = Node.start(file, accepted.config());
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("ambo-stop").unstarted(() -> {
@@ -38,8 +40,8 @@ public final class Main {
                 LogManager.shutdown();
             }));
         } catch (SysException | ControlException | IllegalArgumentException | IllegalStateException failed) {
-            LOG.fatal("the node does not start: {}", failed.getMessage());
-            LOG.debug("in detail", failed);
+            log.fatal("the node does not start: {}", failed.getMessage());
+            log.debug("in detail", failed);
             LogManager.shutdown();
             Runtime.getRuntime().halt(1);
         }

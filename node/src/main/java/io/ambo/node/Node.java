@@ -107,7 +107,7 @@ public final class Node implements AutoCloseable {
                     : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
             ClusterSettings settings = ClusterSettings
                     .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
-                    .withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 1));
+                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 1));
             return Cluster.join(settings, sessions, hybridClock, clock, listener);
         } catch (IOException unreadable) {
             throw new IllegalArgumentException(
@@ -115,6 +115,13 @@ public final class Node implements AutoCloseable {
         } catch (ClusterException failed) {
             throw new IllegalStateException(failed.getMessage(), failed);
         }
+    }
+
+    private static ClusterSettings.Timing timing(Config config) {
+        ClusterSettings.Timing usual = ClusterSettings.Timing.DEFAULT;
+        return new ClusterSettings.Timing(config.cluster().joinTimeoutMs(), config.cluster().heartbeatMs(),
+                config.cluster().heartbeatTimeoutMs(),
+                usual.verifyMs(), usual.mergeMinMs(), usual.mergeMaxMs(), usual.retransmitMs(), usual.gateRetryMs());
     }
 
     private static KernelNetwork.Wanted wanted(io.ambo.node.config.InterfaceConfig each) {

@@ -56,7 +56,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
                     c -> c.datapath().workers() == DatapathConfig.WORKERS_AUTO ? "auto" : Integer.toString(c.datapath().workers())),
             new ConfigKey("datapath.xdp-mode", Apply.RESTART, c -> Units.word(c.datapath().xdpMode())),
             new ConfigKey("datapath.packet-memory", Apply.RESTART, c -> Units.sizeText(c.datapath().packetMemoryBytes())),
-            new ConfigKey("logging.level", Apply.RELOAD, c -> Units.word(c.logging().level())),
+            new ConfigKey("logging.level", Apply.RESTART, c -> Units.word(c.logging().level())),
             new ConfigKey("logging.rule-lines-per-second", Apply.RESTART, c -> Integer.toString(c.logging().ruleLinesPerSecond())));
 
     /** Every key within a list. Interfaces need a restart, rules do not. */

@@ -66,7 +66,7 @@ final class Yaml {
 
     /** The value as it was written, shortened to a part of a line. */
     static String show(Node node) {
-        String text = show(node, 2).replaceAll("[\\p{Cntrl}\\p{Cf}\\u2028\\u2029]+", " ");
+        String text = show(node, 2).replaceAll("[\\p{Cntrl}\\p{Cf}\\u2028\\u2029]+", " ").strip();
         return text.length() <= SHOWN_CHARACTERS ? text : text.substring(0, SHOWN_CHARACTERS - 3) + "...";
     }
 
@@ -108,7 +108,7 @@ final class Yaml {
 
     private static String oneLine(@Nullable String text) {
         if (text == null) return "it cannot be parsed";
-        return List.of(text.split("\\R", 2)).getFirst();
+        return List.of(text.split("\\R|\\. \\(", 2)).getFirst();
     }
 
     private static String remedy(String problem) {
