@@ -31,7 +31,9 @@ final class StatusCommand extends NodeCommand {
         }
         warnings.forEach(this::problem);
         if (reportFailures(answers) > 0) return ExitCode.PARTIAL;
-        return warnings.isEmpty() ? ExitCode.OK : ExitCode.NEGATIVE;
+        return warnings.isEmpty() && nodes.stream().allMatch(node -> node.getStatus().getGate().getOpen())
+                ? ExitCode.OK
+                : ExitCode.NEGATIVE;
     }
 
     private void show(List<NodeAnswer> nodes, int asked) {
@@ -46,7 +48,7 @@ final class StatusCommand extends NodeCommand {
                 Column.left("VERSION").importance(1));
         for (NodeAnswer node : nodes) {
             NodeStatus status = node.getStatus();
-            table.row(node.getNode(), status.getGate().getOpen() ? "open" : "closed", status.getSessions(), status.getSessionCapacity(),
+            table.row(node.getNode(), gateCell(status.getGate()), status.getSessions(), status.getSessionCapacity(),
                     status.getForwardedPackets(), status.getDroppedPackets(), Text.duration(status.getUptimeMs()), status.getVersion());
         }
         print(table.render(cli().width()));
@@ -54,6 +56,12 @@ final class StatusCommand extends NodeCommand {
             println(node.getNode() + ": "
                     + node.getStatus().getInterfacesList().stream().map(StatusCommand::interfaceText).collect(Collectors.joining(", ")));
         }
+    }
+
+    /** closed 402/1000: so many sessions of the peers' have come. */
+    private static String gateCell(Gate gate) {
+        if (gate.getOpen()) return "open";
+        return gate.getExpected() > 0 ? "closed " + gate.getSessions() + "/" + gate.getExpected() : "closed";
     }
 
     private static String interfaceText(Interface each) {
@@ -64,11 +72,6 @@ final class StatusCommand extends NodeCommand {
     private static List<String> warnings(List<NodeAnswer> nodes) {
         List<String> warnings = new ArrayList<>();
         for (NodeAnswer node : nodes) {
-            Gate gate = node.getStatus().getGate();
-            if (!gate.getOpen()) warnings.add(node.getNode() + " takes no traffic: " + gateText(gate));
-            node.getStatus().getInterfacesList().stream().filter(each -> !each.getUp())
-                    .forEach(each -> warnings
-                            .add(node.getNode() + ": interface " + each.getName() + " is down (ip link show " + each.getName() + ")"));
             node.getStatus().getWarningsList().forEach(warning -> warnings.add(node.getNode() + ": " + warning));
         }
         if (nodes.stream().map(node -> node.getStatus().getConfigDigest()).distinct().count() > 1) {
