@@ -35,6 +35,7 @@ final class SessionListCommand extends NodeCommand {
     /** Nodes that failed to answer at least once. */
     private final Map<String, NodeAnswer> failed = new LinkedHashMap<>();
     private long printed;
+    private boolean isBegun;
 
     @Override
     public Integer call() {
@@ -66,8 +67,10 @@ final class SessionListCommand extends NodeCommand {
 
     /** Written as it comes, one session a line, so that a million of them need no memory. */
     private boolean listJson() {
-        print("{\"sessions\": [");
         boolean isAll = forEachPage(sessions -> {
+            // Not before a node has answered: without one there is nothing on stdout.
+            if (!isBegun) print("{\"sessions\": [");
+            isBegun = true;
             for (int i = 0; i < sessions.size(); i++) {
                 Map<String, @Nullable Object> object = SessionText.json(sessions.get(i));
                 object.put("nodes", sessions.get(i).getNodesList());

@@ -355,6 +355,9 @@ class AmboCliTest {
                 + " does not exist (start it: systemctl start ambo; or name its socket: --socket PATH)\n");
         assertThat(result.out).isEmpty();
         assertThat(result.exitCode).isEqualTo(3);
+        Result list = run(Map.of("AMBO_SOCKET", directory.resolve("none.sock").toString()), "sessions", "list", "--json");
+        assertThat(list.out).isEmpty();
+        assertThat(list.exitCode).isEqualTo(3);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.ambo.node.config;
 
 import io.ambo.cluster.ClusterKey;
+import io.ambo.cluster.address.IpAddress;
 import io.ambo.node.config.HostFacts.FileFacts;
 import io.ambo.node.config.HostFacts.HostInterface;
 import io.ambo.node.firewall.Names;
@@ -158,7 +159,7 @@ final class ConfigChecks {
         List<String> addresses = new ArrayList<>();
         for (HostInterface each : host.interfaces().values()) {
             for (InetAddress have : each.addresses()) {
-                if (!have.isLoopbackAddress() && !have.isLinkLocalAddress()) addresses.add(have.getHostAddress() + " on " + each.name());
+                if (!have.isLoopbackAddress() && !have.isLinkLocalAddress()) addresses.add(text(have) + " on " + each.name());
             }
         }
         problem("cluster.bind-address", "is no address of this host",
@@ -283,6 +284,8 @@ final class ConfigChecks {
             }
         }
     }
+
+    private static String text(InetAddress address) { return String.valueOf(IpAddress.ofBytes(address.getAddress())); }
 
     private String have() { return "have: " + String.join(", ", host.interfaces().keySet()); }
 

@@ -138,7 +138,7 @@ class ConfigProblemsTest {
                 row("half a VLAN", "name: eth1,", "name: eth1, vlan: 7,",
                         "c:2 interfaces[0].vlan = 7: parent and vlan come together (give both, or neither: the kernel knows them)"),
                 row("an address that is not here", "192.0.2.1", "192.0.2.99",
-                        "c:3 cluster.bind-address = 192.0.2.99: is no address of this host (have: 192.0.2.1 on sync, 2001:db8:ff:0:0:0:0:1 on sync,"
+                        "c:3 cluster.bind-address = 192.0.2.99: is no address of this host (have: 192.0.2.1 on sync, 2001:db8:ff::1 on sync,"
                                 + " 10.0.0.1 on eth1, 203.0.113.1 on eth2, 10.40.0.1 on eth2.40)"),
                 row("a sync link that carries data", "192.0.2.1", "10.0.0.1",
                         "c:3 cluster.bind-address = 10.0.0.1: stands on eth1, which carries data: the sync link needs an interface of its own"),
