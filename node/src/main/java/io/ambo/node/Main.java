@@ -4,6 +4,8 @@ import io.ambo.node.config.ConfigLoader;
 import io.ambo.node.config.LinuxHostFacts;
 import io.ambo.node.config.Loaded;
 import io.ambo.node.control.ControlException;
+import io.ambo.node.sys.Errno;
+import io.ambo.node.sys.Scheduling;
 import io.ambo.node.sys.SysException;
 import java.nio.file.Path;
 import org.apache.logging.log4j.LogManager;
@@ -14,6 +16,7 @@ import org.apache.logging.log4j.Logger;
  * arguments, 70 a broken invariant.
  */
 public final class Main {
+    private static final int PACKET_NICE = -15;
     private static final Path DEFAULT_CONFIG = Path.of("/etc/ambo/ambo.yml");
 
     private Main() {}
@@ -29,10 +32,22 @@ public final class Main {
         }
     }
 
+    /**
+     * Packets go before everything else on this host, as they do in a kernel that forwards: a stray is parked for milliseconds, and a thread that waits for a
+     * processor that long loses it. The compiler's and the collector's threads exist already and keep their share.
+     */
+    private static void goFirst(Logger log) {
+        int errno = Scheduling.setNice(PACKET_NICE);
+        if (errno != 0)
+            log.warn("packet threads run at ordinary priority: {}; give the process CAP_SYS_NICE, or set Nice={} in its unit",
+                    Errno.text(errno), PACKET_NICE);
+    }
+
     private static void run(Path file, Loaded.Accepted accepted) {
         // log4j2.xml reads it when the first logger is made, which is why this class has none.
         System.setProperty("ambo.log.level", accepted.config().logging().level().name());
         Logger log = LogManager.getLogger(Main.class);
+        goFirst(log);
         try {
             Node node = Node.start(file, accepted.config());
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("ambo-stop").unstarted(() -> {
