@@ -34,10 +34,10 @@ public final class Main {
 
     /**
      * Packets go before everything else on this host, as they do in a kernel that forwards: a stray is parked for milliseconds, and a thread that waits for a
-     * processor that long loses it. The compiler's and the collector's threads exist already and keep their share.
+     * processor that long loses it. The compilers keep their share: they may wait.
      */
     private static void goFirst(Logger log) {
-        int errno = Scheduling.setNice(PACKET_NICE);
+        int errno = Scheduling.setNiceOfAllButCompilers(PACKET_NICE);
         if (errno != 0)
             log.warn("packet threads run at ordinary priority: {}; give the process CAP_SYS_NICE, or set Nice={} in its unit",
                     Errno.text(errno), PACKET_NICE);

@@ -34,7 +34,7 @@ public final class Replicator implements AutoCloseable {
     private static final int WINNERS_WAITING = 4096;
     private static final int WINNERS_PER_ROUND = 128;
     private static final int CLOSE_MS = 2000;
-    private static final int PRACTICE_BATCHES = 500;
+    private static final int PRACTICE_BATCHES = 2000;
 
     /** Hears of acknowledged tickets. */
     @FunctionalInterface

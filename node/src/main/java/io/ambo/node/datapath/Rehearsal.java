@@ -1,7 +1,12 @@
 package io.ambo.node.datapath;
 
 import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.replication.DeltaReader;
+import io.ambo.cluster.replication.DeltaWriter;
+import io.ambo.cluster.replication.MalformedMessage;
 import io.ambo.cluster.session.ChronicleSessionTable;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.firewall.Match;
 import io.ambo.node.firewall.Policy;
@@ -45,6 +50,8 @@ final class Rehearsal {
 
     private final Stage stage = new Stage();
     private final PacketPipeline pipeline;
+    private final DeltaWriter writer = new DeltaWriter(4096);
+    private final DeltaReader reader = new DeltaReader();
     private long nowNs;
 
     private Rehearsal(ChronicleSessionTable table, ChronicleSessionTable peer, Clock clock) {
@@ -66,7 +73,7 @@ final class Rehearsal {
         log.close();
         pipeline = new PacketPipeline(
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> {
-                    peer.merge(key, session);
+                    replicate(key, session, peer);
                     return 0;
                 }, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
@@ -135,6 +142,20 @@ final class Rehearsal {
             empty(table);
             empty(peer);
         }
+    }
+
+    /** A delta's way, without the network. */
+    private void replicate(SessionKey key, SessionRecord session, ChronicleSessionTable peer) {
+        long nowMs = nowNs / 1_000_000;
+        writer.clear();
+        writer.add(key, session, nowMs);
+        writer.finishBatch(1, 1, 1, false);
+        try {
+            reader.read(writer.bytes(), writer.offset(), writer.length(), nowMs);
+        } catch (MalformedMessage impossible) {
+            throw new IllegalStateException("the codec does not read what it has written", impossible);
+        }
+        peer.merge(reader.key(0), reader.record(0));
     }
 
     private static void empty(ChronicleSessionTable table) {

@@ -2,7 +2,8 @@ package io.ambo.node.sys;
 
 /** The error numbers that Ambo tells apart, and their text. */
 public final class Errno {
-    public static final int EPERM = 1, ENOENT = 2, EINTR = 4, ENXIO = 6, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12, EACCES = 13,
+    public static final int EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, ENXIO = 6, E2BIG = 7, EBADF = 9, EAGAIN = 11, ENOMEM = 12,
+            EACCES = 13,
             EFAULT = 14, EBUSY = 16, EEXIST = 17, ENODEV = 19, EINVAL = 22, EMFILE = 24, ENOSPC = 28, ERANGE = 34, EPROTONOSUPPORT = 93,
             EOPNOTSUPP = 95, EAFNOSUPPORT = 97, EADDRNOTAVAIL = 99, ENETDOWN = 100, ENETUNREACH = 101, ENOBUFS = 105, ETIMEDOUT = 110,
             EHOSTUNREACH = 113;
@@ -13,6 +14,7 @@ public final class Errno {
         String name = switch (errno) {
             case EPERM -> "operation not permitted";
             case ENOENT -> "no such file or directory";
+            case ESRCH -> "no such process";
             case EINTR -> "interrupted";
             case ENXIO -> "no such device or address";
             case E2BIG -> "argument too long";

@@ -1,6 +1,11 @@
 package io.ambo.node.sys;
 
+import java.io.File;
+import java.io.IOException;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
 
 /** The share of the processor that threads get. */
 public final class Scheduling {
@@ -10,15 +15,36 @@ public final class Scheduling {
     private Scheduling() {}
 
     /**
-     * Sets the nice value of the calling thread; threads that it starts from now on inherit it (setpriority(2): on Linux it is an attribute of a thread).
+     * Sets the nice value of every thread that this process has now (threads that those start later inherit it; on Linux it is an attribute of a thread,
+     * setpriority(2)), but for the JVM's compilers. The collector, and the thread that stops all others for a moment, must
+     * not wait for a processor while packets wait for them.
      *
      * @param nice -20, the most of the processor, to 19
-     * @return 0, or the errno: raising the share needs CAP_SYS_NICE
+     * @return 0, or the largest errno: raising the share needs CAP_SYS_NICE
      */
-    public static int setNice(int nice) {
+    public static int setNiceOfAllButCompilers(int nice) {
+        int worst = 0;
+        String[] threads = Objects.requireNonNullElse(new File("/proc/self/task").list(), new String[0]);
+        for (String thread : threads) {
+            if (name(thread).contains("Compiler")) continue;
+            int errno = setNice(Integer.parseInt(thread), nice);
+            if (errno != Errno.ESRCH) worst = Math.max(worst, errno);
+        }
+        return worst;
+    }
+
+    private static String name(String thread) {
+        try {
+            return Files.readString(Path.of("/proc/self/task", thread, "comm"));
+        } catch (IOException gone) {
+            return "";
+        }
+    }
+
+    private static int setNice(int thread, int nice) {
         try {
             var captured = Native.captured();
-            int result = (int) SET_PRIORITY.invokeExact(captured, PRIO_PROCESS, 0, nice);
+            int result = (int) SET_PRIORITY.invokeExact(captured, PRIO_PROCESS, thread, nice);
             return result == 0 ? 0 : Native.errno(captured);
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);
