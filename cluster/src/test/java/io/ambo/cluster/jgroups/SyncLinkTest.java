@@ -96,8 +96,11 @@ class SyncLinkTest {
         assertThat(Long.parseLong(a.await("counter", 10).split(" ", -1)[1]) + counter(b, "PACKETS_REPLAYED")).isPositive();
         assertThat(counter(b, "PACKETS_UNAUTHENTIC")).isPositive();
         assertThat(counter(b, "MESSAGES_MALFORMED")).isZero();
-        b.tell("size");
-        b.await("size 3000", 10);
+        // The recording may be full before the last session is out.
+        Awaitility.await().atMost(20, TimeUnit.SECONDS).pollInterval(200, TimeUnit.MILLISECONDS).until(() -> {
+            b.tell("size");
+            return b.lines.contains("size 3000");
+        });
         assertThat(a.lines).filteredOn(line -> line.startsWith("view")).hasSizeLessThanOrEqualTo(2);
     }
 
