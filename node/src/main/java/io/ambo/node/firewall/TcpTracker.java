@@ -29,7 +29,7 @@ import io.ambo.node.packet.PacketView;
  *
  * <p>On an asymmetric path this node sees one half itself and hears of the other by deltas, which come a moment later and in steps. There the upper bound
  * has a slack of one window of the receiver and {@link #ASYMMETRIC_SLACK} bytes, and an acknowledgement is bounded by what the receiver was allowed to
- * send (its maxEnd, which this node computes itself) instead of by what it has sent.
+ * send (its maxEnd) with the same slack, instead of by what it has sent. A node that takes over knows that limit from deltas too, a step behind.
  */
 public final class TcpTracker {
     /** Bytes by which the knowledge of the other half may lag behind, beside one window. */
@@ -162,7 +162,7 @@ public final class TcpTracker {
             if (!receiverSeenHere) {
                 // Between what was reported and what it may have sent since. Before the sender's first ACK only the initial window is known.
                 int allowed = receiver.has(LIMIT_KNOWN) && TcpHalf.after(receiver.maxEnd(), newest) ? receiver.maxEnd() : newest;
-                newest = allowed + ASYMMETRIC_SLACK;
+                newest = allowed + saturatedAdd(sender.maxWindow(), ASYMMETRIC_SLACK);
             }
             if (session.has(SessionRecord.FRAGMENTED)) newest += UNSCALED_WINDOW;
             if (TcpHalf.after(ack, newest)) return DropReason.TCP_ACK_OUT_OF_WINDOW;
