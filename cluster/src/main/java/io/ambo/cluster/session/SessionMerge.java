@@ -16,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  * maximum; what is fixed at birth (zones, rule, translation) by unsigned maximum, should two copies ever disagree. The timeout is that of the tombstone if
  * there is one (of two the longer), else that of the copy that was seen last (the longer on a tie).</li>
  * </ol>
- * Local flags are not replicated and stay.
+ * Local flags are not replicated. What this node has seen stays noted; that it followed a flow to its newest packet ends when a peer tells something newer.
  *
  * <p>
  * <b>Sequence numbers</b> merge by serial-number maximum (RFC 1982), which alone is an order only while copies are less than 2^31 apart: a fast flow is
@@ -55,7 +55,7 @@ public final class SessionMerge {
      * then continues under the tombstone's epoch + 1: the same on every node that does so, since creation time and creator stay.
      */
     static boolean outlives(SessionRecord local, SessionRecord remote) {
-        return remote.has(SessionRecord.CLOSED) && !local.has(SessionRecord.CLOSED) && local.localFlags() != 0
+        return remote.has(SessionRecord.CLOSED) && !local.has(SessionRecord.CLOSED) && (local.localFlags() & SessionRecord.SEEN_HERE) != 0
                 && local.lastSeenMs() - remote.lastSeenMs() > OUTLIVE_MS && compareIncarnations(local, remote) <= 0;
     }
 
@@ -68,7 +68,7 @@ public final class SessionMerge {
         int byIncarnation = compareIncarnations(local, remote);
         if (byIncarnation > 0) return SessionTable.Merge.LOST;
         if (byIncarnation < 0) {
-            int localFlags = local.localFlags();
+            int localFlags = local.localFlags() & SessionRecord.SEEN_HERE;
             local.copyFrom(remote).localFlags(localFlags);
             return SessionTable.Merge.REPLACED;
         }
@@ -85,8 +85,8 @@ public final class SessionMerge {
 
     private static boolean joinFields(SessionRecord local, SessionRecord remote) {
         boolean climbed = joinTimeout(local, remote);
-        climbed |= joinFlow(local.original(), local.reply(), remote.original(), remote.reply(), remote.bytes(false) - local.bytes(false));
-        climbed |= joinFlow(local.reply(), local.original(), remote.reply(), remote.original(), remote.bytes(true) - local.bytes(true));
+        climbed |= joinFlow(local, remote, false);
+        climbed |= joinFlow(local, remote, true);
         climbed |= joinBirth(local, remote);
         for (int i = 0; i < SessionRecord.COUNTER_COUNT; i++) {
             if (remote.counter(i) > local.counter(i)) {
@@ -126,17 +126,22 @@ public final class SessionMerge {
         return Math.max(local.timeoutMs(), remote.timeoutMs());
     }
 
-    /**
-     * Joins what the packets of one flow tell: their sender's half, and the limit they set to the receiver.
-     *
-     * @param bytesAhead how many bytes of this flow the remote copy knows more
-     */
-    private static boolean joinFlow(TcpHalf sender, TcpHalf receiver, TcpHalf remoteSender, TcpHalf remoteReceiver, long bytesAhead) {
-        boolean climbed = sender.joinSeqEnd(remoteSender, bytesAhead);
-        climbed |= sender.joinAck(remoteSender, bytesAhead);
-        climbed |= receiver.joinMaxEnd(remoteReceiver, bytesAhead);
+    /** Joins what the packets of one flow tell: their sender's half, and the limit they set to the receiver. */
+    private static boolean joinFlow(SessionRecord local, SessionRecord remote, boolean ofReply) {
+        TcpHalf sender = ofReply ? local.reply() : local.original();
+        TcpHalf receiver = ofReply ? local.original() : local.reply();
+        TcpHalf remoteSender = ofReply ? remote.reply() : remote.original();
+        TcpHalf remoteReceiver = ofReply ? remote.original() : remote.reply();
+        long bytesAhead = remote.bytes(ofReply) - local.bytes(ofReply);
+        boolean seenElsewhere = sender.joinSeqEnd(remoteSender, bytesAhead);
+        seenElsewhere |= sender.joinAck(remoteSender, bytesAhead);
+        if (seenElsewhere) {
+            int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
+            local.localFlags(local.localFlags() & ~(followed | SessionRecord.COMPLETE));
+        }
+        boolean climbed = receiver.joinMaxEnd(remoteReceiver, bytesAhead);
         climbed |= sender.joinRest(remoteSender);
-        return climbed;
+        return climbed || seenElsewhere;
     }
 
     /** What is fixed at birth. Equal in all copies, were it not for a faulty peer; then at least the same everywhere. */

@@ -43,10 +43,15 @@ public final class SessionRecord {
 
     /** Local flags: this node has itself seen a packet of that flow since it started. */
     public static final int ORIGINAL_SEEN_HERE = 1, REPLY_SEEN_HERE = 2;
+    /** Local flags: the newest that is known of that flow was seen by this node. A merge that brings something newer takes the flag away. */
+    public static final int ORIGINAL_FOLLOWED = 4, REPLY_FOLLOWED = 8;
+    /** Local flag: opened here, and no other node has told anything new of it: every packet that the ends have received passed here. */
+    public static final int COMPLETE = 16;
 
     /** No other flag may be set. */
     public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED | FRAGMENTED;
-    private static final int ALL_LOCAL_FLAGS = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
+    static final int SEEN_HERE = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
+    private static final int ALL_LOCAL_FLAGS = SEEN_HERE | ORIGINAL_FOLLOWED | REPLY_FOLLOWED | COMPLETE;
 
     static final int CREATED = 0;
     static final int EPOCH = CREATED + 8;

@@ -172,6 +172,21 @@ class SessionMergeTest {
     }
 
     @Test
+    void newsOfAFlowFromAPeerEndsThatItIsFollowedHere() {
+        int all = SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE | SessionRecord.ORIGINAL_FOLLOWED
+                | SessionRecord.REPLY_FOLLOWED
+                | SessionRecord.COMPLETE;
+        SessionRecord local = Sessions.session(1, 100).localFlags(all);
+        local.original().advanceSeqEnd(1000);
+        SessionRecord remote = new SessionRecord().copyFrom(local);
+        SessionMerge.merge(local, remote);
+        assertThat(local.localFlags()).as("nothing new").isEqualTo(all);
+        remote.original().advanceSeqEnd(1001);
+        SessionMerge.merge(local, remote);
+        assertThat(local.localFlags()).isEqualTo(all & ~(SessionRecord.ORIGINAL_FOLLOWED | SessionRecord.COMPLETE));
+    }
+
+    @Test
     void localFlagsStayLocal() {
         SessionRecord local = Sessions.session(1, 101).localFlags(SessionRecord.ORIGINAL_SEEN_HERE);
         SessionMerge.merge(local, Sessions.session(1, 101).localFlags(SessionRecord.REPLY_SEEN_HERE));

@@ -145,7 +145,8 @@ final class Admission implements SessionTable.Visitor {
         if (packet.isTcp()) TcpTracker.open(fresh, packet);
         else
             fresh.original().raiseState(TcpHalf.ESTABLISHED);
-        fresh.localFlags(SessionRecord.ORIGINAL_SEEN_HERE);
+        int whole = fresh.has(SessionRecord.MID_STREAM) ? 0 : SessionRecord.COMPLETE;
+        fresh.localFlags(SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.ORIGINAL_FOLLOWED | whole);
         fresh.count(false, 1, packet.ipLength());
         fresh.lastSeenMs(nowMs);
         fresh.timeoutMs(policy.timeouts().idleTimeoutMs(Timeouts.phase(fresh, packet.protocol()), rule));

@@ -32,7 +32,7 @@ final class SessionStep implements SessionTable.Visitor {
     /** The peers hear that a session is alive at least this often, and four times within each timeout. */
     private static final int LONGEST_REFRESH_MS = 30_000;
     private static final int SHORTEST_REFRESH_MS = 250;
-    private static final int BOTH_SEEN_HERE = SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE;
+    private static final int SEEN_WHOLE = SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE | SessionRecord.COMPLETE;
 
     private final PacketView packet;
     private final DeltaPublisher publisher;
@@ -95,10 +95,11 @@ final class SessionStep implements SessionTable.Visitor {
         int receiverState = receiver.state();
         int seqEnd = sender.seqEnd();
         int maxEnd = receiver.maxEnd();
+        int ack = sender.ack();
         boolean headless = packet.fragmentOffset() > 0;
         if (packet.isTcp() && !headless) {
-            boolean bothSeenHere = (session.localFlags() & BOTH_SEEN_HERE) == BOTH_SEEN_HERE;
-            DropReason refused = TcpTracker.track(session, sender, receiver, packet, bothSeenHere);
+            boolean seenWhole = (session.localFlags() & SEEN_WHOLE) == SEEN_WHOLE;
+            DropReason refused = TcpTracker.track(session, sender, receiver, packet, seenWhole);
             if (refused != DropReason.NONE) {
                 refuse(refused);
                 return;
@@ -111,9 +112,10 @@ final class SessionStep implements SessionTable.Visitor {
         boolean climbed = sender.state() != senderState || receiver.state() != receiverState;
         boolean advanced = packet.isTcp() && (crossed(seqEnd, sender.seqEnd(), TcpTracker.step(receiver.maxWindow()))
                 || crossed(maxEnd, receiver.maxEnd(), TcpTracker.step(sender.maxWindow())));
+        boolean tookOver = packet.isTcp() && (sender.seqEnd() != seqEnd || sender.ack() != ack) && follow(session, ofReply);
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
-        if (climbed || advanced || refreshed) publisher.publish(key, session, false);
+        if (climbed || advanced || tookOver || refreshed) publisher.publish(key, session, false);
         outcome = Outcome.PASS;
     }
 
@@ -125,6 +127,19 @@ final class SessionStep implements SessionTable.Visitor {
     private void refuse(DropReason why) {
         outcome = Outcome.REFUSED;
         reason = why;
+    }
+
+    /**
+     * Notes that this packet is the newest of its flow. When that was another node's to say until now, the peers must hear of it at once, since the one that
+     * saw the whole session checks by its own knowledge alone (see {@link TcpTracker}).
+     *
+     * @return true when the flow has come to this node
+     */
+    private static boolean follow(SessionRecord session, boolean ofReply) {
+        int flags = session.localFlags();
+        int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
+        session.localFlags(flags | followed);
+        return (flags & (followed | SessionRecord.COMPLETE)) == 0;
     }
 
     /** Notes the time. @return true when the peers should hear of it */

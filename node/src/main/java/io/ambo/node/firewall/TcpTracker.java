@@ -27,13 +27,15 @@ import io.ambo.node.packet.PacketView;
  *   RST    seq           ==  seqEnd of the sender, or ack of the receiver
  * </pre>
  *
- * <p>On an asymmetric path this node sees one half itself and hears of the other by deltas, which come a moment later and in steps. There the upper bound
- * has a slack of one window of the receiver and {@link #ASYMMETRIC_SLACK} bytes, and an acknowledgement is bounded by what the receiver was allowed to
- * send (its maxEnd) with the same slack, instead of by what it has sent. A node that takes over knows that limit from deltas too, a step behind.
+ * <p>These bounds are exact as long as the node has seen every packet of the session. On an asymmetric path, and after a take-over, it has part of its
+ * knowledge from deltas, which come a moment later and in steps; and what a node that died had forwarded last is known to nobody but the ends. There the
+ * upper bound has a slack of one window of the receiver and {@link #DELTA_SLACK} bytes, and an acknowledgement is bounded by what the receiver was allowed
+ * to send (its maxEnd) with the same slack, instead of by what it is known to have sent: after a take-over an end may acknowledge at once, or when the hole
+ * before it is filled, what passed through the dead node, and would be refused for ever.
  */
 public final class TcpTracker {
-    /** Bytes by which the knowledge of the other half may lag behind, beside one window. */
-    public static final int ASYMMETRIC_SLACK = 65_536;
+    /** Bytes by which knowledge from deltas may lag behind, beside one window. */
+    public static final int DELTA_SLACK = 65_536;
     /** The largest window without scaling; what is assumed before a window was seen. */
     private static final int UNSCALED_WINDOW = 65_535;
     /** How far back an acknowledgement may lie at least: a window and a segment, as in pf. */
@@ -73,11 +75,10 @@ public final class TcpTracker {
     /**
      * Judges a segment of an open session and climbs its halves.
      *
-     * @param receiverSeenHere this node has seen packets of both halves itself: its knowledge is complete and no slack is needed. After a take-over that is
-     *                         so from the second packet of the sender on; the first one brings the acknowledgement that completes it
+     * @param seenWhole this node has seen every packet of the session itself: its knowledge is complete and no slack is needed
      * @return NONE, or why the segment is refused; then nothing has changed
      */
-    public static DropReason track(SessionRecord session, TcpHalf sender, TcpHalf receiver, PacketView packet, boolean receiverSeenHere) {
+    public static DropReason track(SessionRecord session, TcpHalf sender, TcpHalf receiver, PacketView packet, boolean seenWhole) {
         if (packet.hasTcp(PacketView.RST)) return trackReset(sender, receiver, packet);
         if (packet.hasTcp(PacketView.SYN)) {
             DropReason refused = checkSyn(sender, receiver, packet);
@@ -86,7 +87,7 @@ public final class TcpTracker {
             if (sender.state() > SYN && !endsSimultaneousOpen(sender, receiver, packet)) return DropReason.NONE;
         } else {
             if (!packet.hasTcp(PacketView.ACK)) return DropReason.TCP_FLAGS;
-            DropReason refused = checkWindow(session, sender, receiver, packet, receiverSeenHere);
+            DropReason refused = checkWindow(session, sender, receiver, packet, seenWhole);
             if (refused != DropReason.NONE) return refused;
         }
         advance(session, sender, receiver, packet);
@@ -142,16 +143,16 @@ public final class TcpTracker {
     }
 
     private static DropReason checkWindow(SessionRecord session, TcpHalf sender, TcpHalf receiver, PacketView packet,
-            boolean receiverSeenHere) {
+            boolean seenWhole) {
         int seq = packet.tcpSeq();
         int end = seq + length(packet);
         int ack = packet.tcpAck();
         boolean midStream = session.has(SessionRecord.MID_STREAM);
-        int receiverWindow = Math.max(receiver.maxWindow(), midStream || !receiverSeenHere ? UNSCALED_WINDOW : 1);
+        int receiverWindow = Math.max(receiver.maxWindow(), midStream || !seenWhole ? UNSCALED_WINDOW : 1);
         int senderWindow = Math.max(sender.maxWindow(), OLDEST_ACK);
 
         if (sender.has(SEQ_KNOWN)) {
-            int slack = receiverSeenHere ? 0 : saturatedAdd(receiverWindow, ASYMMETRIC_SLACK);
+            int slack = seenWhole ? 0 : saturatedAdd(receiverWindow, DELTA_SLACK);
             int upper = sender.has(LIMIT_KNOWN) ? sender.maxEnd() + slack : sender.seqEnd() + saturatedAdd(UNSCALED_WINDOW, slack);
             // A segment that starts at the edge of a closed window is a probe (RFC 9293, 3.8.6.1): one byte beyond is let through.
             if (end - upper > 1) return DropReason.TCP_OUT_OF_WINDOW;
@@ -159,10 +160,10 @@ public final class TcpTracker {
         }
         if (receiver.has(SEQ_KNOWN)) {
             int newest = receiver.seqEnd();
-            if (!receiverSeenHere) {
+            if (!seenWhole) {
                 // Between what was reported and what it may have sent since. Before the sender's first ACK only the initial window is known.
                 int allowed = receiver.has(LIMIT_KNOWN) && TcpHalf.after(receiver.maxEnd(), newest) ? receiver.maxEnd() : newest;
-                newest = allowed + saturatedAdd(sender.maxWindow(), ASYMMETRIC_SLACK);
+                newest = allowed + saturatedAdd(sender.maxWindow(), DELTA_SLACK);
             }
             if (session.has(SessionRecord.FRAGMENTED)) newest += UNSCALED_WINDOW;
             if (TcpHalf.after(ack, newest)) return DropReason.TCP_ACK_OUT_OF_WINDOW;

@@ -303,6 +303,40 @@ class PacketPipelineTest {
     }
 
     @Test
+    void aNodeThatTakesOverLetsAnAcknowledgementJumpOverAFilledHole() {
+        pair();
+        handshakeAsymmetric();
+        int sent = 501;
+        for (int i = 0; i < 20; i++, sent += 1000) b.in(1, tcp("4", false).flags(ACK).seq(sent).ack(101).payload(1000));
+        b.deltas.clear(); // the client has all but the segments at 5,501 and 6,501; then b dies
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(5501));
+        a.in(1, tcp("4", false).flags(ACK).seq(5501).ack(101).payload(1000));
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(6501));
+        a.in(1, tcp("4", false).flags(ACK).seq(6501).ack(101).payload(1000));
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(sent));
+        assertThat(a.dropped()).isEmpty();
+    }
+
+    @Test
+    void aFlowThatGoesToThePeerAndComesBackWithinOneStepIsNotHeldToOldKnowledge() {
+        pair();
+        a.in(0, tcp("4", true).flags(SYN).seq(100));
+        a.in(1, tcp("4", false).flags(SYN | ACK).seq(500).ack(101));
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(501));
+        a.deliverTo(b);
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(10_000)); // whole in a's eyes: strict
+        assertThat(a.dropped()).containsExactly("TCP_ACK_OUT_OF_WINDOW=1");
+        a.sent.clear();
+        b.in(1, tcp("4", false).flags(ACK).seq(501).ack(101).payload(1000));
+        b.deliverTo(a); // b says at once that the flow has come to it
+        b.in(1, tcp("4", false).flags(ACK).seq(1501).ack(101).payload(1000));
+        assertThat(b.deltas).as("less than a step").isEmpty();
+        a.in(1, tcp("4", false).flags(ACK).seq(501).ack(101).payload(1000)); // back again, with a retransmission
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(2501));
+        assertThat(a.sent).hasSize(2);
+    }
+
+    @Test
     void aPortIsReusedAfterTheConnectionHasEnded() {
         a.in(0, tcp("4", true).flags(SYN).seq(100));
         a.in(1, tcp("4", false).flags(RST | ACK).seq(0).ack(101));
