@@ -10,6 +10,7 @@ import io.ambo.cluster.replication.DeltaPublisher;
 import io.ambo.cluster.replication.DirtyBuckets;
 import io.ambo.cluster.replication.Questions;
 import io.ambo.cluster.replication.Replicator;
+import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.resync.BucketSync;
 import io.ambo.cluster.session.SessionKey;
@@ -106,6 +107,11 @@ public final class Cluster implements AutoCloseable {
     /** The way out for one worker: always the same object for the same number, to be used by that worker's thread only. */
     public DeltaPublisher publisher(int worker) {
         return replicator.publisher(worker);
+    }
+
+    /** Where a worker hands over a stray: always the same object for the same number, to be used by that worker's thread only. */
+    public StrayOutlet strays(int worker) {
+        return replicator.outlet(worker);
     }
 
     public NodeId local() { return local; }

@@ -5,39 +5,46 @@ import java.util.Locale;
 
 /** What the cluster counts. */
 public enum ClusterCounter implements CounterName {
-    DELTAS_PUBLISHED("deltas that workers handed to the replicator"), DELTAS_COALESCED(
-            "deltas left out because a later one of the same session went in the same batch"), DELTAS_SENT(
-                    "deltas sent to the peers"), BATCHES_SENT("messages of deltas sent to the peers"), DELTA_RING_FULL(
-                            "deltas that found the worker's ring full; their buckets are sent again"), DELTAS_RECEIVED(
-                                    "deltas received and merged"), BATCHES_RECEIVED("messages of deltas received"), MERGES_INSERTED(
-                                            "sessions that became known here by a delta"), MERGES_ADVANCED(
-                                                    "sessions that a delta moved on"), MERGES_UNCHANGED(
-                                                            "deltas that said nothing new"), MERGES_REPLACED(
-                                                                    "sessions whose other incarnation won over the one here"), MERGES_LOST(
-                                                                            "deltas of an incarnation that lost to the one here"), MERGES_FULL(
-                                                                                    "deltas that found the table full"), WINNERS_SENT_BACK(
-                                                                                            "records sent back to a peer that had published a losing incarnation"), ACKS_SENT(
-                                                                                                    "acknowledgements sent for deferred packets"), ACKS_RECEIVED(
-                                                                                                            "acknowledgements received for deferred packets"), BATCH_GAPS(
-                                                                                                                    "gaps in a peer's batch numbers; the tables are compared"), MESSAGES_MALFORMED(
-                                                                                                                            "messages refused: truncated, corrupt or out of bounds"), MESSAGES_OTHER_VERSION(
-                                                                                                                                    "messages refused: another protocol version"), MESSAGES_NOT_FROM_MEMBER(
-                                                                                                                                            "messages refused: the sender is no member or claims another's id"), PACKETS_UNAUTHENTIC(
-                                                                                                                                                    "sync packets refused: not made with this cluster's key, or changed on the way"), PACKETS_REPLAYED(
-                                                                                                                                                            "sync packets refused: seen before, or of an earlier life of their sender"), PACKETS_UNPROVEN(
-                                                                                                                                                                    "sync packets left out because their sender had not yet proved to be live"), SEND_FAILED(
-                                                                                                                                                                            "messages that the transport refused"), BUCKETS_MARKED_DIRTY(
-                                                                                                                                                                                    "buckets marked for being sent again"), BUCKETS_REPAIRED(
-                                                                                                                                                                                            "dirty buckets sent again"), RESYNC_ROUNDS(
-                                                                                                                                                                                                    "rounds of comparing tables with a peer"), RESYNC_RECORDS_SENT(
-                                                                                                                                                                                                            "records sent while comparing tables"), RESYNC_RECORDS_RECEIVED(
-                                                                                                                                                                                                                    "records received while comparing tables"), RESYNC_ABANDONED(
-                                                                                                                                                                                                                            "comparisons given up: the peer left or did not answer"), ASKS_SENT(
-                                                                                                                                                                                                                                    "questions sent to peers"), ASKS_ANSWERED(
-                                                                                                                                                                                                                                            "questions of peers answered"), ASKS_REFUSED(
-                                                                                                                                                                                                                                                    "questions or answers refused: too many at once, or too long"), VIEWS(
-                                                                                                                                                                                                                                                            "changes of membership"), LISTENER_FAILED(
-                                                                                                                                                                                                                                                                    "exceptions that the appliance threw at the cluster; a bug");
+    // @formatter:off
+    DELTAS_PUBLISHED("deltas that workers handed to the replicator"),
+    DELTAS_COALESCED("deltas left out because a later one of the same session went in the same batch"),
+    DELTAS_SENT("deltas sent to the peers"),
+    BATCHES_SENT("messages of deltas sent to the peers"),
+    DELTA_RING_FULL("deltas that found the worker's ring full; their buckets are sent again"),
+    DELTAS_RECEIVED("deltas received and merged"),
+    BATCHES_RECEIVED("messages of deltas received"),
+    MERGES_INSERTED("sessions that became known here by a delta"),
+    MERGES_ADVANCED("sessions that a delta moved on"),
+    MERGES_UNCHANGED("deltas that said nothing new"),
+    MERGES_REPLACED("sessions whose other incarnation won over the one here"),
+    MERGES_LOST("deltas of an incarnation that lost to the one here"),
+    MERGES_FULL("deltas that found the table full"),
+    WINNERS_SENT_BACK("records sent back to a peer that had published a losing incarnation"),
+    ACKS_SENT("acknowledgements sent for deferred packets"),
+    ACKS_RECEIVED("acknowledgements received for deferred packets"),
+    BATCH_GAPS("gaps in a peer's batch numbers; the tables are compared"),
+    MESSAGES_MALFORMED("messages refused: truncated, corrupt or out of bounds"),
+    MESSAGES_OTHER_VERSION("messages refused: another protocol version"),
+    MESSAGES_NOT_FROM_MEMBER("messages refused: the sender is no member or claims another's id"),
+    PACKETS_UNAUTHENTIC("sync packets refused: not made with this cluster's key, or changed on the way"),
+    PACKETS_REPLAYED("sync packets refused: seen before, or of an earlier life of their sender"),
+    PACKETS_UNPROVEN("sync packets left out because their sender had not yet proved to be live"),
+    SEND_FAILED("messages that the transport refused"),
+    BUCKETS_MARKED_DIRTY("buckets marked for being sent again"),
+    BUCKETS_REPAIRED("dirty buckets sent again"),
+    RESYNC_ROUNDS("rounds of comparing tables with a peer"),
+    RESYNC_RECORDS_SENT("records sent while comparing tables"),
+    RESYNC_RECORDS_RECEIVED("records received while comparing tables"),
+    RESYNC_ABANDONED("comparisons given up: the peer left or did not answer"),
+    ASKS_SENT("questions sent to peers"),
+    ASKS_ANSWERED("questions of peers answered"),
+    ASKS_REFUSED("questions or answers refused: too many at once, or too long"),
+    VIEWS("changes of membership"),
+    LISTENER_FAILED("exceptions that the appliance threw at the cluster; a bug"),
+    STRAYS_SENT("strays handed to a peer, which may know their session"),
+    STRAYS_RECEIVED("strays that a peer handed over"),
+    STRAYS_UNSENT("strays not handed to a peer: too many at once, or none is there");
+    // @formatter:on
 
     private final String help;
 

@@ -15,6 +15,14 @@ public interface ClusterListener {
     /** A peer has merged the delta that was published with this ticket. */
     void onAcknowledged(int worker, long ticket);
 
+    /**
+     * A peer met a packet whose session it does not know.
+     *
+     * @param zone  number of the zone that it came from
+     * @param frame from the Ethernet header on; the callee's
+     */
+    void onStray(int zone, byte[] frame);
+
     /** Membership changed. */
     void onView(View view);
 

@@ -199,6 +199,12 @@ public final class Node implements AutoCloseable {
         }
 
         @Override
+        public void onStray(int zone, byte[] frame) {
+            Datapath now = datapath;
+            if (now != null) now.onStray(zone, frame);
+        }
+
+        @Override
         public void onView(View view) { LOG.info("view {}: {}", view.id(), view.members()); }
 
         @Override

@@ -2,6 +2,7 @@ package io.ambo.cluster.membership;
 
 import io.ambo.cluster.session.SessionKey;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Which member answers for a session. Pure: the same view and session give the same answer on every node. */
 public final class Ownership {
@@ -18,16 +19,26 @@ public final class Ownership {
 
     /** The member with the highest weight for this key. */
     public static int heir(View view, SessionKey key) {
-        long hash = key.hash();
+        NodeId best = highest(view, key.hash(), null);
+        return (best == null ? view.local() : best).value();
+    }
+
+    /** The member other than this node with the highest weight for a key with this hash; null when this node is alone. */
+    public static @Nullable NodeId heirOtherThanLocal(View view, long keyHash) {
+        return highest(view, keyHash, view.local());
+    }
+
+    private static @Nullable NodeId highest(View view, long keyHash, @Nullable NodeId excluded) {
         List<NodeId> members = view.members();
-        int best = view.local().value();
-        long bestWeight = Long.MIN_VALUE;
+        NodeId best = null;
+        long bestWeight = 0;
         for (int i = 0; i < members.size(); i++) {
-            int id = members.get(i).value();
-            long weight = mix(hash ^ id * 0x9E3779B97F4A7C15L);
-            if (weight > bestWeight || (weight == bestWeight && id < best)) {
+            NodeId member = members.get(i);
+            if (member.equals(excluded)) continue;
+            long weight = mix(keyHash ^ member.value() * 0x9E3779B97F4A7C15L);
+            if (best == null || weight > bestWeight || (weight == bestWeight && member.value() < best.value())) {
                 bestWeight = weight;
-                best = id;
+                best = member;
             }
         }
         return best;

@@ -4,6 +4,7 @@ import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterException;
 import io.ambo.cluster.ClusterSettings.Limits;
 import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.Ownership;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
@@ -11,7 +12,11 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
+import com.google.protobuf.UnsafeByteOperations;
+import io.ambo.proto.sync.Stray;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.logging.log4j.LogManager;
@@ -35,6 +40,7 @@ public final class Replicator implements AutoCloseable {
     private static final int WINNERS_PER_ROUND = 128;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 2000;
+    private static final int STRAYS_PER_ROUND = 64;
 
     /** Hears of acknowledged tickets. */
     @FunctionalInterface
@@ -55,6 +61,8 @@ public final class Replicator implements AutoCloseable {
     private final CounterBank<ClusterCounter>.Row counters;
     private final DeltaRing[] rings;
     private final Publisher[] publishers;
+    private final StrayRing[] strays;
+    private final Outlet[] outlets;
     private final Wakeup wakeup = new Wakeup();
     private final ArrayBlockingQueue<Winner> winners = new ArrayBlockingQueue<>(WINNERS_WAITING);
     private final ConcurrentHashMap<Long, long[]> awaitingAck = new ConcurrentHashMap<>();
@@ -70,6 +78,7 @@ public final class Replicator implements AutoCloseable {
     private long batches;
     private long rounds;
 
+    private volatile View view;
     private volatile boolean peers;
     /** Empty batches still to be sent, see {@link #practise}. */
     private int practices;
@@ -90,9 +99,14 @@ public final class Replicator implements AutoCloseable {
         deltasPerBatch = limits.deltasPerBatch();
         rings = new DeltaRing[limits.workers()];
         publishers = new Publisher[limits.workers()];
+        strays = new StrayRing[limits.workers()];
+        outlets = new Outlet[limits.workers()];
+        view = new View(0, local, List.of(local));
         for (int worker = 0; worker < rings.length; worker++) {
             rings[worker] = new DeltaRing(limits.ringSlots());
             publishers[worker] = new Publisher(rings[worker], counters.newRow());
+            strays[worker] = new StrayRing();
+            outlets[worker] = new Outlet(strays[worker], counters.newRow());
         }
         latest = new int[Integer.highestOneBit(deltasPerBatch) * 4];
         superseded = new boolean[deltasPerBatch];
@@ -106,9 +120,13 @@ public final class Replicator implements AutoCloseable {
         return publishers[worker];
     }
 
+    /** As {@link #publisher}. */
+    public StrayOutlet outlet(int worker) { return outlets[worker]; }
+
     /** Any thread: from now on there are peers to tell, or none. */
-    public void onView(View view) {
-        boolean company = !view.alone();
+    public void onView(View newView) {
+        view = newView;
+        boolean company = !newView.alone();
         if (company && !peers) {
             practicesWanted = PRACTICE_BATCHES;
             wakeup.signal();
@@ -134,6 +152,7 @@ public final class Replicator implements AutoCloseable {
     /** One turn. @return how much was done */
     public int doWork() {
         int work = sendWinners();
+        for (StrayRing ring : strays) if (!ring.isEmpty()) work += ring.take(this::sendStray, STRAYS_PER_ROUND);
         writer.clear();
         ticketCount = 0;
         long nowMs = clock.monotonicMs();
@@ -192,6 +211,7 @@ public final class Replicator implements AutoCloseable {
     private boolean hasWork() {
         if (!winners.isEmpty() || !running || practicesWanted > 0) return true;
         for (DeltaRing ring : rings) if (ring.waiting() > 0) return true;
+        for (StrayRing ring : strays) if (!ring.isEmpty()) return true;
         return false;
     }
 
@@ -253,6 +273,24 @@ public final class Replicator implements AutoCloseable {
         }
     }
 
+    /** To the one other member that rendezvous hashing names for this session. */
+    private void sendStray(long keyHash, int zone, byte[] frame) {
+        NodeId peer = Ownership.heirOtherThanLocal(view, keyHash);
+        if (peer == null) {
+            counters.increment(ClusterCounter.STRAYS_UNSENT);
+            return;
+        }
+        byte[] message = SyncReceiver.message().setStray(Stray.newBuilder().setZone(zone).setFrame(UnsafeByteOperations.unsafeWrap(frame)))
+                .build()
+                .toByteArray();
+        try {
+            transport.sendTo(peer, message, 0, message.length);
+            counters.increment(ClusterCounter.STRAYS_SENT);
+        } catch (ClusterException e) {
+            counters.increment(ClusterCounter.SEND_FAILED);
+        }
+    }
+
     private int sendWinners() {
         int sent = 0;
         Winner winner = winners.poll();
@@ -279,6 +317,27 @@ public final class Replicator implements AutoCloseable {
             counters.add(ClusterCounter.WINNERS_SENT_BACK, writer.count());
         } catch (ClusterException e) {
             counters.increment(ClusterCounter.SEND_FAILED);
+        }
+    }
+
+    /** Lives on its worker's thread. */
+    private final class Outlet implements StrayOutlet {
+        private final StrayRing ring;
+        private final CounterBank<ClusterCounter>.Row row;
+
+        Outlet(StrayRing ring, CounterBank<ClusterCounter>.Row row) {
+            this.ring = ring;
+            this.row = row;
+        }
+
+        @Override
+        public boolean send(long keyHash, int zone, MemorySegment memory, long frame, int length) {
+            if (peers && ring.offer(keyHash, zone, memory, frame, length)) {
+                wakeup.signal();
+                return true;
+            }
+            row.increment(ClusterCounter.STRAYS_UNSENT);
+            return false;
         }
     }
 

@@ -11,6 +11,7 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.DeltaAck;
+import io.ambo.proto.sync.Stray;
 import io.ambo.proto.sync.SyncMessage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -173,7 +174,17 @@ public final class SyncReceiver {
                 replicator.onAck(message.getAck().getRun(), message.getAck().getNumber());
             }
             case COMPARE, COMPARE_ANSWER, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
+            case STRAY -> onStray(desk, message.getStray());
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");
+        }
+    }
+
+    private void onStray(Desk desk, Stray stray) {
+        desk.counters.increment(ClusterCounter.STRAYS_RECEIVED);
+        try {
+            listener.onStray(stray.getZone(), stray.getFrame().toByteArray());
+        } catch (RuntimeException e) {
+            onListenerFailure(desk, e);
         }
     }
 

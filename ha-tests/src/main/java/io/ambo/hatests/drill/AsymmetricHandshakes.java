@@ -42,8 +42,9 @@ final class AsymmetricHandshakes implements Drill {
             both(run, lab, "UDP over IPv6", run.scaled(UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv6, count, AT_ONCE));
             for (String address : new String[]{ Addresses.SERVER, Addresses.SERVER6 }) ping(run, lab, address);
             retransmissions(run, lab, client, serverHost);
-            run.figure("strays parked and released", lab.b().control().counters().getOrDefault("strays_released_by_delta", 0L),
-                    "packets at b");
+            Map<String, Long> atB = lab.b().control().counters();
+            run.figure("strays released by their delta", atB.getOrDefault("strays_released_by_delta", 0L), "packets at b");
+            run.figure("strays handed to a, their delta was late", atB.getOrDefault("strays_redirected", 0L), "packets at b");
         }
     }
 

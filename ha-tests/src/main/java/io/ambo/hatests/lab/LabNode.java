@@ -84,8 +84,7 @@ public final class LabNode {
     public void start() {
         if (isRunning()) throw new LabException("node " + name + " runs already");
         // setsid: a ctrl-C in the terminal reaches the lab, which then decides about its nodes.
-        // nice: the nodes are hosts of their own, their clients must not take the processor away from them.
-        List<String> words = Stream.of(List.of("setsid", "nice", "-n", "-15"), host.command(), JvmCommand.node(config()))
+        List<String> words = Stream.of(List.of("setsid"), host.command(), JvmCommand.node(config()))
                 .flatMap(List::stream).toList();
         try {
             Process process = new ProcessBuilder(words).directory(directory.toFile()).redirectErrorStream(true)
@@ -153,9 +152,9 @@ public final class LabNode {
             if (!Files.exists(pidFile())) return null;
             ProcessHandle process = ProcessHandle.of(Long.parseLong(Files.readString(pidFile()).strip())).orElse(null);
             if (process == null || !process.isAlive()) return null;
-            // The number may have gone to another process since.
+            // The number may have gone to another process since. Empty: it is in the middle of an exec.
             String commandLine = Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
-            return commandLine.contains(directory.toString()) ? process : null;
+            return commandLine.isEmpty() || commandLine.contains(directory.toString()) ? process : null;
         } catch (IOException gone) {
             return null;
         }

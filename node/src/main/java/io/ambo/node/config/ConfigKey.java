@@ -51,6 +51,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             new ConfigKey("limits.parked", Apply.RESTART, c -> Integer.toString(c.limits().parked())),
             new ConfigKey("limits.pending-neighbour", Apply.RESTART, c -> Integer.toString(c.limits().pendingNeighbour())),
             new ConfigKey("limits.fragments", Apply.RESTART, c -> Integer.toString(c.limits().fragments())),
+            new ConfigKey("limits.redirects-per-second", Apply.RESTART, c -> Integer.toString(c.limits().redirectsPerSecond())),
             new ConfigKey("limits.icmp-errors-per-second", Apply.RESTART, c -> Integer.toString(c.limits().icmpErrorsPerSecond())),
             new ConfigKey("datapath.workers", Apply.RESTART,
                     c -> c.datapath().workers() == DatapathConfig.WORKERS_AUTO ? "auto" : Integer.toString(c.datapath().workers())),

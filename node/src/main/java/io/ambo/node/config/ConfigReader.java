@@ -149,9 +149,10 @@ final class ConfigReader {
         int parked = section.value("parked").count(1024, 1, 65_536);
         int pendingNeighbour = section.value("pending-neighbour").count(512, 1, 65_536);
         int fragments = section.value("fragments").count(1024, 1, 65_536);
+        int redirects = section.value("redirects-per-second").count(10_000, 0, 1_000_000);
         int icmpErrors = section.value("icmp-errors-per-second").count(1000, 0, 1_000_000);
         section.close();
-        return new LimitConfig(sessions, perSource, parked, pendingNeighbour, fragments, icmpErrors);
+        return new LimitConfig(sessions, perSource, parked, pendingNeighbour, fragments, icmpErrors, redirects);
     }
 
     private static DatapathConfig readDatapath(Section section) {

@@ -100,7 +100,8 @@ public final class Datapath implements AutoCloseable {
             Umem umem = Umem.create(frames);
             workers.add(new Worker(number, clock, umem, sockets,
                     io -> new PacketPipeline(
-                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), counts, identity,
+                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), cluster.strays(index), counts,
+                                    identity,
                                     () -> !cluster.view().alone(), drops.newRow(), counters.newRow(), limits, log),
                             policy)));
         }
@@ -146,6 +147,14 @@ public final class Datapath implements AutoCloseable {
     /** A peer has merged what a worker published. Any thread. */
     public void onAcknowledged(int worker, long ticket) {
         if (worker < workers.size() && !workers.get(worker).onAcknowledged(ticket)) countLost();
+    }
+
+    /** A peer handed over a packet that came from this zone. Any thread. */
+    public void onStray(int zone, byte[] frame) {
+        // Packets of one flow stay in order: the addresses and ports of an untagged IPv4 frame, or what stands there, choose the worker.
+        int spread = 0;
+        for (int i = 26; i < Math.min(38, frame.length); i++) spread = 31 * spread + frame[i];
+        if (!workers.get(Math.floorMod(spread, workers.size())).onStray(zone, frame)) countLost();
     }
 
     public CounterBank<DropReason> drops() { return drops; }
@@ -223,7 +232,7 @@ public final class Datapath implements AutoCloseable {
         int fragments = config.limits().fragments();
         return new WorkerContext.Limits(config.limits().parked(), config.cluster().parkNs(), config.limits().parked(),
                 config.cluster().deferTimeoutNs(),
-                config.limits().pendingNeighbour(), config.limits().icmpErrorsPerSecond(),
+                config.limits().pendingNeighbour(), config.limits().icmpErrorsPerSecond(), config.limits().redirectsPerSecond(),
                 new Fragments.Limits(fragments, fragments, HELD_PER_DATAGRAM, FRAGMENT_TIMEOUT_NS));
     }
 

@@ -26,7 +26,9 @@ public enum NodeCounter implements CounterName {
     ICMP_ERRORS_SENT("ICMP errors this node has sent"),
     ICMP_ERRORS_SUPPRESSED("ICMP errors and resets not sent for want of tokens (RFC 1812, 4.3.2.8)"),
     RESETS_SENT("TCP resets this node has sent"),
-    COMMANDS_LOST("messages to a worker that found its queue full; what they were about waits for its deadline");
+    COMMANDS_LOST("messages to a worker that found its queue full; what they were about waits for its deadline"),
+    STRAYS_REDIRECTED("strays handed to a peer, as their delta did not come in time"),
+    STRAYS_TAKEN("strays that a peer handed over");
     // @formatter:on
 
     private final String help;

@@ -11,6 +11,9 @@ import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Fragments;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
+import io.ambo.node.packet.RateLimiter;
+import io.ambo.cluster.replication.StrayOutlet;
+import org.jspecify.annotations.Nullable;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.NextHop;
 import io.ambo.node.routing.Routes;
@@ -24,18 +27,26 @@ import io.ambo.node.routing.Routes;
  *                                                  |no                                               ^
  *                                                  +--> may it open one? --yes--> limits, open ------+
  *                                                            |no
- *                                                            +--> stray: park until its delta comes, then again from the top, once
+ *                                                            +--> stray: park until its delta comes, then again from the top;
+ *                                                                 in vain: hand it to the peer
  * </pre>
  *
  * <p>Each step answers with a {@link DropReason}; NONE means that the frame has gone on: sent, or held by one of the queues.
  */
 final class PacketPipeline {
+    /** What may still be tried with a packet whose session this node does not know. */
+    private enum Stray {
+        MAY_PARK, MAY_REDIRECT, MUST_DROP
+    }
+
     private final PacketIo io;
     private final Routes routes;
     private final SessionTable sessions;
     private final Admission admission;
     private final Forwarding forwarding;
     private final Parking parking;
+    private final StrayOutlet peer;
+    private final @Nullable RateLimiter redirects;
     private final Replies replies;
     private final PacketView packet;
     private final SessionStep step;
@@ -62,7 +73,10 @@ final class PacketPipeline {
         step = new SessionStep(packet, context.publisher(), policy);
         replies = new Replies(io, counters, context.limits().icmpErrorsPerSecond());
         forwarding = new Forwarding(context, this::onNeighbourReady);
-        parking = new Parking(context, this::onUnparked);
+        parking = new Parking(context, this::onUnparked, this::onParkedInVain);
+        peer = context.strays();
+        int redirectsPerSecond = context.limits().redirectsPerSecond();
+        redirects = redirectsPerSecond == 0 ? null : new RateLimiter(redirectsPerSecond, redirectsPerSecond);
         admission = new Admission(context, packet);
         relatedError = new RelatedError(packet);
         fragments = new FragmentGate(context, this::onFragmentReleased);
@@ -83,10 +97,25 @@ final class PacketPipeline {
     /** Takes a frame that has just come in. It belongs to the pipeline from here on. */
     void process(long frame, int length, int port) {
         counters.increment(NodeCounter.PACKETS_RECEIVED);
-        finish(frame, walk(frame, length, port, false));
+        finish(frame, walk(frame, length, port, Stray.MAY_PARK));
     }
 
-    private DropReason walk(long frame, int length, int port, boolean wasParked) {
+    /** Takes a frame that a peer handed over because it does not know the session; it came from this zone there. */
+    void processStray(long frame, int length, int zone) {
+        counters.increment(NodeCounter.PACKETS_RECEIVED);
+        counters.increment(NodeCounter.STRAYS_TAKEN);
+        DropReason malformed = Parser.parse(packet.wrap(io.memory(), frame, length));
+        if (malformed == NONE && !packet.isFragment()) malformed = Parser.verifyTransportChecksum(packet);
+        DataInterface ingress = routes.inZone(zone);
+        if (malformed != NONE) finish(frame, malformed);
+        else
+            finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, ingress.port(), Stray.MUST_DROP));
+    }
+
+    /** There was no memory for a frame that a peer handed over. */
+    void onNoFrame() { drops.increment(DropReason.NO_FRAME); }
+
+    private DropReason walk(long frame, int length, int port, Stray stray) {
         DropReason malformed = Parser.parse(packet.wrap(io.memory(), frame, length));
         if (malformed != NONE) return malformed;
         // A segment that opens or ends a session must be what its sender wrote; in between, a damaged one is dropped by its receiver.
@@ -96,18 +125,18 @@ final class PacketPipeline {
         }
         DataInterface ingress = routes.ingress(port, packet.vlan());
         if (isUnknown(ingress)) return DropReason.UNKNOWN_INTERFACE;
-        if (!packet.isFragment()) return judge(ingress, port, wasParked);
+        if (!packet.isFragment()) return judge(ingress, port, stray);
 
         Fragments.Result result = fragments.judge(packet, port, nowNs);
         if (result == Fragments.Result.HELD) return NONE;
         if (result.reason() != NONE) return result.reason();
-        DropReason verdict = judge(ingress, port, wasParked);
+        DropReason verdict = judge(ingress, port, stray);
         if (result == Fragments.Result.FIRST && !parking.hasJustParked()) fragments.settle(packet, verdict);
         return verdict;
     }
 
     /** From the route to the wire, for a packet whose ports are known. */
-    private DropReason judge(DataInterface ingress, int port, boolean wasParked) {
+    private DropReason judge(DataInterface ingress, int port, Stray stray) {
         Routes.Result route = forwarding.route(packet, hop);
         DropReason unroutable = forwarding.refusal(route);
         if (unroutable != NONE) return answer(unroutable, ingress, port);
@@ -116,7 +145,7 @@ final class PacketPipeline {
 
         if (packet.isIcmpError()) {
             DropReason unrelated = relatedError.judge(sessions, key);
-            if (unrelated == DropReason.ICMP_ERROR_WITHOUT_SESSION && !wasParked && parking.park(packet, port, key, nowNs)) return NONE;
+            if (unrelated == DropReason.ICMP_ERROR_WITHOUT_SESSION && mayComeHome(stray, ingress, port)) return NONE;
             if (unrelated != NONE) return unrelated;
             return obstacle == NONE ? forward(route, ingress, port) : answer(obstacle, ingress, port);
         }
@@ -139,9 +168,12 @@ final class PacketPipeline {
         }
 
         Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet);
-        DropReason refused = admission.judge(rule, wasParked || parking.isPointless());
-        if (refused == DropReason.STRAY && !wasParked && epoch == Admission.FIRST_LIFE && packet.fragmentOffset() == 0) {
-            return parking.park(packet, port, key, nowNs) ? NONE : parking.refusal();
+        boolean nobodyElse = stray == Stray.MUST_DROP || parking.isPointless();
+        DropReason refused = admission.judge(rule, nobodyElse);
+        if (refused == DropReason.STRAY && !nobodyElse && epoch == Admission.FIRST_LIFE && packet.fragmentOffset() == 0) {
+            if (mayComeHome(stray, ingress, port)) return NONE;
+            if (stray == Stray.MAY_PARK) return parking.refusal();
+            refused = admission.judge(rule, true);
         }
         if (refused == DropReason.STRAY) refused = rule.action() == Rule.Action.REJECT ? DropReason.RULE_REJECT : DropReason.STRAY;
         if (refused == NONE) refused = obstacle;
@@ -157,6 +189,23 @@ final class PacketPipeline {
         }
         if (admission.ticket() > 0 && forwarding.defer(packet, port, admission.ticket(), nowNs)) return NONE;
         return forward(route, ingress, port);
+    }
+
+    /** Parks the stray, or hands it to the peer when it has been parked in vain. @return true when it is on its way */
+    private boolean mayComeHome(Stray stray, DataInterface ingress, int port) {
+        return switch (stray) {
+            case MAY_PARK -> parking.park(packet, port, key, nowNs);
+            case MAY_REDIRECT -> redirect(ingress);
+            case MUST_DROP -> false;
+        };
+    }
+
+    private boolean redirect(DataInterface ingress) {
+        if (packet.isFragment() || redirects == null || !redirects.tryAcquire(nowNs)) return false;
+        if (!peer.send(key.hash(), ingress.zone(), io.memory(), packet.frame(), packet.frameLength())) return false;
+        counters.increment(NodeCounter.STRAYS_REDIRECTED);
+        io.giveFrame(packet.frame());
+        return true;
     }
 
     private DropReason forward(Routes.Result route, DataInterface ingress, int port) {
@@ -181,14 +230,16 @@ final class PacketPipeline {
 
     // Frames that come back from the queues
 
-    private void onUnparked(long frame, int length, int port) { finish(frame, walk(frame, length, port, true)); }
+    private void onUnparked(long frame, int length, int port) { finish(frame, walk(frame, length, port, Stray.MUST_DROP)); }
+
+    private void onParkedInVain(long frame, int length, int port) { finish(frame, walk(frame, length, port, Stray.MAY_REDIRECT)); }
 
     /** A fragment whose first one has passed; its ports are known by now. */
     private void onFragmentReleased(long frame, int length, int port, int protocol, int sourcePort, int destinationPort) {
         Parser.parse(packet.wrap(io.memory(), frame, length));
         packet.belongsTo(protocol, sourcePort, destinationPort);
         DataInterface ingress = routes.ingress(port, packet.vlan());
-        finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, true));
+        finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, Stray.MUST_DROP));
     }
 
     /** The packet was judged before it waited for its next hop (or for its peer): only the way out is left. */

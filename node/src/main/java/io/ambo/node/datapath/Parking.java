@@ -32,7 +32,11 @@ final class Parking {
     private boolean justParked;
     private volatile boolean occupied;
 
-    Parking(WorkerContext context, HeldFrames.Sink again) {
+    /**
+     * @param again   takes a stray whose delta is there
+     * @param expired takes one that has waited in vain
+     */
+    Parking(WorkerContext context, HeldFrames.Sink again, HeldFrames.Sink expired) {
         int capacity = context.limits().parked();
         held = new HeldFrames(capacity);
         datagramLimit = Math.max(1, capacity / 2);
@@ -48,7 +52,7 @@ final class Parking {
         };
         onExpired = (frame, length, port) -> {
             counters.increment(NodeCounter.STRAYS_EXPIRED);
-            again.onReleased(frame, length, port);
+            expired.onReleased(frame, length, port);
         };
     }
 

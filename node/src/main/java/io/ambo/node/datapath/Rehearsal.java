@@ -68,14 +68,14 @@ final class Rehearsal {
             @Override
             public long created() { return ++created; }
         };
-        WorkerContext.Limits limits = new WorkerContext.Limits(64, 1000, 64, 1000, 64, 1000, new Fragments.Limits(64, 64, 16, 1000));
+        WorkerContext.Limits limits = new WorkerContext.Limits(64, 1000, 64, 1000, 64, 1000, 0, new Fragments.Limits(64, 64, 16, 1000));
         FirewallLog log = new FirewallLog(Integer::toString, 0);
         log.close();
         pipeline = new PacketPipeline(
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> {
                     replicate(key, session, peer);
                     return 0;
-                }, new SessionCounts(1), identity, () -> true,
+                }, (keyHash, zone, memory, frame, length) -> false, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0));
         nowNs = clock.monotonicNs();
@@ -253,6 +253,9 @@ final class Rehearsal {
 
         @Override
         public DataInterface ingress(int port, int vlan) { return interfaces[port]; }
+
+        @Override
+        public DataInterface inZone(int zone) { return DataInterface.NONE; }
 
         @Override
         public long generation() { return 1; }

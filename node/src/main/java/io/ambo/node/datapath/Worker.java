@@ -36,6 +36,7 @@ final class Worker implements PacketIo, AutoCloseable {
     private static final int RING_BYTES = 256 * 1024;
     private static final int DELTA_APPLIED = 1;
     private static final int ACKNOWLEDGED = 2;
+    private static final int STRAY = 3;
     private static final long LONGEST_BLOCK_NS = 100_000_000;
 
     /** A socket and the port it stands for. */
@@ -47,6 +48,7 @@ final class Worker implements PacketIo, AutoCloseable {
     private final Poller poller;
     private final FrameBatch batch = new FrameBatch(BURST);
     private final ManyToOneRingBuffer messages;
+    private final MemorySegment messageMemory;
     private final ManyToOneConcurrentArrayQueue<Consumer<PacketPipeline>> commands = new ManyToOneConcurrentArrayQueue<>(1024);
     private final MessageHandler onMessage;
     private final PacketPipeline pipeline;
@@ -67,13 +69,17 @@ final class Worker implements PacketIo, AutoCloseable {
         this.clock = clock;
         this.umem = umem;
         poller = Poller.open(maxSockets);
-        messages = new ManyToOneRingBuffer(new UnsafeBuffer(ByteBuffer.allocateDirect(RING_BYTES + RingBufferDescriptor.TRAILER_LENGTH)));
+        ByteBuffer ring = ByteBuffer.allocateDirect(RING_BYTES + RingBufferDescriptor.TRAILER_LENGTH);
+        messages = new ManyToOneRingBuffer(new UnsafeBuffer(ring));
+        messageMemory = MemorySegment.ofBuffer(ring);
         pipeline = parts.apply(this);
         onMessage = (type, buffer, index, length) -> {
             long value = buffer.getLong(index);
-            if (type == DELTA_APPLIED) pipeline.onDeltaApplied(value);
-            else
-                pipeline.onAcknowledged(value);
+            switch (type) {
+                case DELTA_APPLIED -> pipeline.onDeltaApplied(value);
+                case ACKNOWLEDGED -> pipeline.onAcknowledged(value);
+                default -> takeStray((int) value, index + Long.BYTES, length - Long.BYTES);
+            }
         };
         thread = Thread.ofPlatform().name(name).unstarted(this::run);
     }
@@ -128,6 +134,32 @@ final class Worker implements PacketIo, AutoCloseable {
     /** A peer has what was published with this ticket. Any thread. */
     boolean onAcknowledged(long ticket) {
         return send(ACKNOWLEDGED, ticket);
+    }
+
+    /**
+     * A packet that a peer handed over. Any thread.
+     *
+     * @return false when the worker has too many messages, or the frame cannot be one
+     */
+    boolean onStray(int zone, byte[] frame) {
+        if (frame.length == 0 || frame.length > Umem.MAX_FRAME_LENGTH) return false;
+        int index = messages.tryClaim(STRAY, Long.BYTES + frame.length);
+        if (index < 0) return false;
+        messages.buffer().putLong(index, zone);
+        messages.buffer().putBytes(index + Long.BYTES, frame);
+        messages.commit(index);
+        poller.wakeUp();
+        return true;
+    }
+
+    private void takeStray(int zone, int at, int length) {
+        long frame = umem.allocate();
+        if (frame < 0) {
+            pipeline.onNoFrame();
+            return;
+        }
+        MemorySegment.copy(messageMemory, at, umem.segment(), frame, length);
+        pipeline.processStray(frame, length, zone);
     }
 
     /** One turn. @return how much was done */

@@ -2,6 +2,7 @@ package io.ambo.node.datapath;
 
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
+import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.packet.DropReason;
@@ -15,7 +16,8 @@ import java.util.function.BooleanSupplier;
  * @param identity   who opens sessions on this node
  * @param hasPeers   whether anybody could send a delta
  */
-record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, SessionCounts counts, Identity identity,
+record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, StrayOutlet strays, SessionCounts counts,
+        Identity identity,
         BooleanSupplier hasPeers, CounterBank<DropReason>.Row drops, CounterBank<NodeCounter>.Row counters, Limits limits,
         FirewallLog log) {
 
@@ -36,7 +38,9 @@ record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPub
      * @param deferNs             how long
      * @param neighbourWaits      packets that wait for their next hop
      * @param icmpErrorsPerSecond ICMP errors and resets
+     * @param redirectsPerSecond  strays handed to a peer; 0: none
      */
     record Limits(int parked, long parkNs, int deferred, long deferNs, int neighbourWaits, int icmpErrorsPerSecond,
+            int redirectsPerSecond,
             Fragments.Limits fragments) {}
 }

@@ -37,7 +37,7 @@ public enum DropReason implements CounterName {
     UNKNOWN_INTERFACE("arrived on an interface or VLAN that the config does not name"),
     RULE_DROP("a rule, or the default, says drop"),
     RULE_REJECT("a rule says reject; the sender was told"),
-    STRAY("no session, no right to open one, and no delta came while it was parked"),
+    STRAY("no session here nor at the peer, and no right to open one"),
     PARK_FULL("a stray that found the parking full"),
     ICMP_ERROR_WITHOUT_SESSION("an ICMP error about a packet of no known session"),
     ICMP_ERROR_OUT_OF_WINDOW("an ICMP error that quotes a sequence number never sent"),

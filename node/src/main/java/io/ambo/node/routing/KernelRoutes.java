@@ -60,6 +60,9 @@ public final class KernelRoutes implements Routes {
     public DataInterface ingress(int port, int vlan) { return network.lookup().ingress(port, vlan); }
 
     @Override
+    public DataInterface inZone(int zone) { return network.lookup().inZone(zone); }
+
+    @Override
     public long generation() { return network.generation(); }
 
     /** Answers from an entry. @return null when the entry is outdated and the route must be looked up again */

@@ -38,6 +38,11 @@ record LinkSnapshot(List<DataInterface> interfaces, List<KernelNetwork.Port> por
             return vlan < -1 || vlan + 1 >= byVlan.length ? DataInterface.NONE : byVlan[vlan + 1];
         }
 
+        DataInterface inZone(int zone) {
+            for (DataInterface one : interfaces) if (one.zone() == zone && one.index() != 0) return one;
+            return DataInterface.NONE;
+        }
+
         DataInterface at(int position) { return position < interfaces.length ? interfaces[position] : DataInterface.NONE; }
 
         /** The config's position of the interface with this index of the kernel, or -1. */

@@ -25,6 +25,9 @@ public interface Routes {
     /** The interface that frames on this port with this VLAN id (-1: none) belong to, or {@link DataInterface#NONE}. */
     DataInterface ingress(int port, int vlan);
 
+    /** The first interface of this zone that is there, or {@link DataInterface#NONE}: where a packet that a peer handed over counts as come in. */
+    DataInterface inZone(int zone);
+
     /** Grows whenever routes, neighbours, links or addresses changed. */
     long generation();
 }

@@ -77,10 +77,11 @@ class PacketPipelineAllocationTest {
         };
         FirewallLog log = new FirewallLog(Integer::toString, 10);
         log.close();
-        WorkerContext.Limits limits = new WorkerContext.Limits(64, 10_000_000, 64, 10_000_000, 64, 1000,
+        WorkerContext.Limits limits = new WorkerContext.Limits(64, 10_000_000, 64, 10_000_000, 64, 1000, 0,
                 new Fragments.Limits(64, 64, 16, 1_000_000_000));
         return new PacketPipeline(
-                new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0, new SessionCounts(1), identity, () -> true,
+                new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0,
+                        (keyHash, zone, memory, frame, length) -> false, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0));
     }
@@ -171,6 +172,9 @@ class PacketPipelineAllocationTest {
 
         @Override
         public DataInterface ingress(int port, int vlan) { return both; }
+
+        @Override
+        public DataInterface inZone(int zone) { return both; }
 
         @Override
         public long generation() { return 1; }

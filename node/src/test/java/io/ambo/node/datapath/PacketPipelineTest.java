@@ -337,6 +337,35 @@ class PacketPipelineTest {
     }
 
     @Test
+    void aStrayWhoseDeltaIsLateGoesToThePeerWhichForwardsIt() {
+        pair();
+        b.takesStrays = true;
+        a.in(0, tcp("4", true).flags(SYN).seq(100));
+        a.onlySent();
+        b.in(1, tcp("4", false).flags(SYN | ACK).seq(500).ack(101));
+        b.passMs(11);
+        assertThat(b.dropped()).as("handed over").isEmpty();
+        b.handOverTo(a);
+        assertThat(a.onlySent().hasTcp(SYN | ACK)).isTrue();
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(501));
+        a.onlySent();
+    }
+
+    @Test
+    void aStrayThatThePeerDoesNotKnowEitherIsDroppedThere() {
+        pair();
+        a.takesStrays = true;
+        b.takesStrays = true;
+        b.in(1, tcp("6", false).flags(ACK).seq(500).ack(101));
+        b.passMs(11);
+        b.handOverTo(a);
+        a.passMs(11);
+        assertThat(a.strays).as("never handed on").isEmpty();
+        assertThat(a.dropped()).containsExactly("STRAY=1");
+        assertThat(b.dropped()).isEmpty();
+    }
+
+    @Test
     void aPortIsReusedAfterTheConnectionHasEnded() {
         a.in(0, tcp("4", true).flags(SYN).seq(100));
         a.in(1, tcp("4", false).flags(RST | ACK).seq(0).ack(101));

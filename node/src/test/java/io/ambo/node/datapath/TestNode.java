@@ -41,6 +41,10 @@ final class TestNode implements PacketIo, Routes {
     final MemorySegment memory = Arena.ofAuto().allocate((long) FRAMES * FRAME_SIZE, 8);
     private final Deque<Long> free = new ArrayDeque<>();
     final List<Sent> sent = new ArrayList<>();
+    record HandedOver(int zone, MemorySegment frame) {}
+
+    final Deque<HandedOver> strays = new ArrayDeque<>();
+    boolean takesStrays;
     final Deque<Delta> deltas = new ArrayDeque<>();
     final CounterBank<DropReason> drops = new CounterBank<>(DropReason.class);
     final CounterBank<NodeCounter> counters = new CounterBank<>(NodeCounter.class);
@@ -66,10 +70,11 @@ final class TestNode implements PacketIo, Routes {
         };
         FirewallLog log = new FirewallLog(Integer::toString, 10);
         log.close();
-        WorkerContext.Limits limits = new WorkerContext.Limits(8, 10_000_000, 8, 10_000_000, 8, 1000,
+        WorkerContext.Limits limits = new WorkerContext.Limits(8, 10_000_000, 8, 10_000_000, 8, 1000, 100,
                 new Fragments.Limits(16, 16, 8, 1_000_000_000));
         pipeline = new PacketPipeline(
-                new WorkerContext(this, this, table, this::publish, new SessionCounts(7), identity, () -> hasPeers, drops.newRow(),
+                new WorkerContext(this, this, table, this::publish, this::redirect, new SessionCounts(7), identity, () -> hasPeers,
+                        drops.newRow(),
                         counters.newRow(), limits, log),
                 policy);
         pipeline.tick(nowNs);
@@ -79,6 +84,24 @@ final class TestNode implements PacketIo, Routes {
         if (!hasPeers) return 0;
         deltas.add(new Delta(new SessionKey().copyFrom(key), new SessionRecord().copyFrom(session)));
         return ++ticket;
+    }
+
+    private boolean redirect(long keyHash, int zone, MemorySegment from, long frame, int length) {
+        if (!hasPeers || !takesStrays) return false;
+        byte[] copy = new byte[length];
+        MemorySegment.copy(from, java.lang.foreign.ValueLayout.JAVA_BYTE, frame, copy, 0, length);
+        strays.add(new HandedOver(zone, MemorySegment.ofArray(copy)));
+        return true;
+    }
+
+    /** Hands all strays to the peer. */
+    void handOverTo(TestNode peer) {
+        for (HandedOver stray = strays.poll(); stray != null; stray = strays.poll()) {
+            long at = peer.takeFrame();
+            int length = (int) stray.frame().byteSize();
+            MemorySegment.copy(stray.frame(), 0, peer.memory, at, length);
+            peer.pipeline.processStray(at, length, stray.zone());
+        }
     }
 
     /** Hands all deltas to the peer, which releases what waits for them. */
@@ -163,6 +186,9 @@ final class TestNode implements PacketIo, Routes {
                 1500,
                 0x0A0000FE, 0x2001_0DB8_0000_0000L, 0xFE, true);
     }
+
+    @Override
+    public DataInterface inZone(int zone) { return ingress(zone == CLIENT_ZONE ? 0 : 1, -1); }
 
     @Override
     public long generation() { return generation; }
