@@ -1,12 +1,12 @@
 // The fast path: what happens to a frame in the kernel, before any socket.
 //
-//   frame --> parse --> classify --> the kernel   what is for this host, and what is neither TCP nor UDP nor ICMP
+//   frame --> flow cache ------> out of the next hop's interface: an established flow, and nothing special about the packet
+//         --> parse --> classify --> the kernel   what is for this host, and what is neither TCP nor UDP nor ICMP
 //                                --> punt         to the worker (Java) of the queue; dropped while the gate is closed or no worker is there
 //
 // One program serves all interfaces; it finds the port in a small hash map by the interface's index. A program for each interface, with the port as a
 // constant, would save these few nanoseconds, but load and pin as many programs as there are interfaces.
-#include "classify.h"
-#include "punt.h"
+#include "flow.h"
 
 SEC("xdp")
 int ambo(struct xdp_md *ctx)
@@ -18,9 +18,13 @@ int ambo(struct xdp_md *ctx)
         return XDP_PASS;
     }
 
+    enum ambo_verdict reason = AMBO_punted;
+    int action = forward_flow(ctx, port, &reason);
+    if (action >= 0) return action;
+
     struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
     enum ambo_verdict verdict = classify(&packet, port);
-    if (verdict == AMBO_punted || verdict == AMBO_punted_malformed) return punt(ctx, port, verdict);
+    if (verdict == AMBO_punted || verdict == AMBO_punted_malformed) return punt(ctx, port, verdict == AMBO_punted ? reason : verdict);
     count(verdict);
     return verdict < AMBO_punted ? XDP_PASS : XDP_DROP;
 }

@@ -21,7 +21,10 @@
     X(punted_malformed)             \
     X(dropped_runt)                 \
     X(dropped_gate_closed)          \
-    X(dropped_no_socket)
+    X(dropped_no_socket)            \
+    X(forwarded)                    \
+    X(punted_out_of_window)         \
+    X(punted_next_hop)
 
 enum ambo_verdict {
 #define X(name) AMBO_##name,
@@ -41,8 +44,9 @@ _Static_assert(sizeof(struct ambo_counters) == 8 * AMBO_VERDICTS_END, "one count
 // Map `settings`: its only entry. Zeroed memory means: take no traffic.
 struct ambo_settings {
     __u32 gate_open;
+    __u32 route_generation; // another number with each change of routes, neighbours or links
 };
-_Static_assert(sizeof(struct ambo_settings) == 4, "shared with XdpProgram");
+_Static_assert(sizeof(struct ambo_settings) == 8, "shared with XdpProgram");
 
 // Map `ports`, by interface index: which of the node's ports that is, and the hardware address it answers to.
 struct ambo_port {
@@ -50,6 +54,78 @@ struct ambo_port {
     __u16 mac[3]; // network order, as in the frame
 };
 _Static_assert(sizeof(struct ambo_port) == 8, "shared with XdpProgram");
+
+// Key of map `flows4`: both ends of a session, the lower one (by address, then port) first. Network order.
+struct ambo_flow_key4 {
+    __be32 low;
+    __be32 high;
+    __be16 low_port;
+    __be16 high_port;
+    __u8 protocol;
+    __u8 reserved;
+    __be16 routing_zone;
+};
+_Static_assert(sizeof(struct ambo_flow_key4) == 16, "shared with FlowCache");
+
+// Key of map `flows6`: the bytes of SessionKey.
+struct ambo_flow_key6 {
+    __be32 low[4];
+    __be32 high[4];
+    __be16 low_port;
+    __be16 high_port;
+    __u8 protocol;
+    __u8 reserved;
+    __be16 routing_zone;
+};
+_Static_assert(sizeof(struct ambo_flow_key6) == 40, "shared with FlowCache");
+
+// What is known of one end as a sender of TCP: the bytes of TcpHalf.
+struct ambo_half {
+    __u32 seq_end;
+    __u32 max_end;
+    __u32 ack;
+    __u32 max_window;
+    __u8 state;
+    __u8 scale;
+    __u8 known;
+    __u8 reserved;
+};
+_Static_assert(sizeof(struct ambo_half) == 20, "shared with FlowCache");
+
+// A next hop as bpf_fib_lookup named it. Worth something until a time, and as long as nothing has changed in the kernel's tables.
+struct ambo_hop {
+    __u64 valid_until_ns;
+    __u32 generation;
+    __u32 ifindex;
+    __u16 mtu;
+    __u16 mac[6]; // destination, source: the first 12 bytes of the frame
+    __u16 reserved;
+};
+_Static_assert(sizeof(struct ambo_hop) == 32, "written by the program alone");
+
+// One direction of a session: 0 from the low end, 1 from the high end.
+struct ambo_direction {
+    __u64 packets;
+    __u64 bytes;        // of IP
+    __u64 last_seen_ns; // CLOCK_MONOTONIC_COARSE; 0: not yet
+    struct ambo_half half;
+    __u32 reserved;
+    struct ambo_hop hop;
+};
+_Static_assert(sizeof(struct ambo_direction) == 80, "shared with FlowCache");
+
+// The node has seen the whole session: window checks need no slack.
+#define AMBO_FLOW_SEEN_WHOLE 1
+
+// Value of `flows4` and `flows6`. Two CPUs may write different directions of one session at once; of the fields that both write (a half's max_end
+// and seq_end) the loser's is written again by its next packet.
+struct ambo_flow {
+    struct ambo_direction direction[2];
+    __u64 created; // of the incarnation that this is a copy of
+    __u32 epoch;
+    __u32 flags;
+};
+_Static_assert(sizeof(struct ambo_flow) == 176, "shared with FlowCache");
 
 // Key of map `local6`.
 struct ambo_address6 {

@@ -71,7 +71,7 @@ public final class Node implements AutoCloseable {
         ChronicleSessionTable sessions = part(ChronicleSessionTable.open(config.node().stateDir(), config.limits().sessions(), clock));
         HybridClock hybridClock = new HybridClock(clock, CLOCK_AHEAD_LIMIT_MS);
 
-        XdpProgram program = part(XdpProgram.load());
+        XdpProgram program = part(XdpProgram.load(config.limits().flows()));
         program.setLocalAddresses(network.localAddresses());
         network.onLocalAddressesChange(() -> program.setLocalAddresses(network.localAddresses()));
 
@@ -107,7 +107,7 @@ public final class Node implements AutoCloseable {
                     : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
             ClusterSettings settings = ClusterSettings
                     .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
-                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 1));
+                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2));
             return Cluster.join(settings, sessions, hybridClock, clock, listener);
         } catch (IOException unreadable) {
             throw new IllegalArgumentException(

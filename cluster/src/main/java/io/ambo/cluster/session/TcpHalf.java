@@ -110,6 +110,11 @@ public final class TcpHalf {
         }
     }
 
+    /** In a copy that is used alone: windows are not scaled. */
+    public void forgetScale() {
+        segment.set(JAVA_BYTE, offset + SCALE, (byte) 0);
+    }
+
     /** Joins the sequence end of another copy. @return true when this one moved. See {@link SessionMerge} for bytesAhead. */
     boolean joinSeqEnd(TcpHalf other, long bytesAhead) {
         if (!supersedes(SEQ_KNOWN, other.seqEnd(), other, seqEnd(), bytesAhead)) return false;

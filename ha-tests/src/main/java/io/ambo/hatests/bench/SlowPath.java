@@ -55,7 +55,8 @@ final class SlowPath {
         Contender java = new Contender("Ambo, Java alone (AF_XDP)", new ArrayList<>());
         Contender kernel = new Contender("kernel, nftables and conntrack", new ArrayList<>());
         progress.println("building the network twice, starting node a in one of them");
-        try (Lab ofJava = Lab.build(Policy.OPEN.with("limits:\n  sessions-per-source: 0\n")); Lab ofKernel = Lab.build(Policy.OPEN)) {
+        try (Lab ofJava = Lab.build(Policy.OPEN.with("limits:\n  sessions-per-source: 0\ndatapath:\n  fast-path: false\n"));
+                Lab ofKernel = Lab.build(Policy.OPEN)) {
             ofJava.symmetric(ofJava.a());
             ofJava.a().start();
             ofJava.a().awaitReady();

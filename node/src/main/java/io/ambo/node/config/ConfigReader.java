@@ -149,10 +149,11 @@ final class ConfigReader {
         int parked = section.value("parked").count(1024, 1, 65_536);
         int pendingNeighbour = section.value("pending-neighbour").count(512, 1, 65_536);
         int fragments = section.value("fragments").count(1024, 1, 65_536);
+        int flows = section.value("flows").count(131_072, 1, 20_000_000);
         int redirects = section.value("redirects-per-second").count(10_000, 0, 1_000_000);
         int icmpErrors = section.value("icmp-errors-per-second").count(1000, 0, 1_000_000);
         section.close();
-        return new LimitConfig(sessions, perSource, parked, pendingNeighbour, fragments, icmpErrors, redirects);
+        return new LimitConfig(sessions, perSource, parked, pendingNeighbour, fragments, icmpErrors, redirects, flows);
     }
 
     private static DatapathConfig readDatapath(Section section) {
@@ -163,8 +164,10 @@ final class ConfigReader {
         Value memoryValue = section.value("packet-memory");
         int memory = memoryValue.size("32MiB", "4MiB", "1GiB");
         if (memory % (1 << 20) != 0) memoryValue.problem("is no multiple of 1MiB", "");
+        boolean fastPath = section.value("fast-path").flag(true);
+        int fastPathAfter = section.value("fast-path-after").count(8, 1, 1_000_000);
         section.close();
-        return new DatapathConfig(workers, xdpMode, memory);
+        return new DatapathConfig(workers, xdpMode, memory, fastPath, fastPathAfter);
     }
 
     private static LoggingConfig readLogging(Section section) {

@@ -5,9 +5,11 @@ package io.ambo.node.config;
  *
  * @param workers           packet threads, one for each receive queue; 0: as many as the data interface with the most queues has
  * @param xdpMode           how the XDP program is attached
+ * @param fastPath          established sessions are forwarded in the kernel
+ * @param fastPathAfter     packets after which a session is put into the flow cache
  * @param packetMemoryBytes packet buffers of one worker; a multiple of 1 MiB
  */
-public record DatapathConfig(int workers, XdpMode xdpMode, int packetMemoryBytes) {
+public record DatapathConfig(int workers, XdpMode xdpMode, int packetMemoryBytes, boolean fastPath, int fastPathAfter) {
     /** Worker count when the config leaves it to the host. */
     public static final int WORKERS_AUTO = 0;
 }

@@ -9,7 +9,8 @@ package io.ambo.node.config;
  * @param pendingNeighbour   packets that wait for ARP or neighbour discovery, for each worker
  * @param fragments          fragmented packets under reassembly, for each worker
  * @param icmpErrorsPerSecond ICMP errors and resets that this node sends of its own accord, for each worker
+ * @param flows               sessions in the kernel's flow cache, for each IP version
  * @param redirectsPerSecond  strays that are handed to a peer, for each worker
  */
 public record LimitConfig(int sessions, int sessionsPerSource, int parked, int pendingNeighbour, int fragments, int icmpErrorsPerSecond,
-        int redirectsPerSecond) {}
+        int redirectsPerSecond, int flows) {}

@@ -50,6 +50,7 @@ public final class Datapath implements AutoCloseable {
     private final CounterBank<NodeCounter>.Row lost = counters.newRow();
     private final List<Worker> workers = new ArrayList<>();
     private final Keeper keeper;
+    private final FlowKeeper flows;
     private final FirewallLog log;
     /** Port number to the device index that is attached now. Guarded by this. */
     private final Map<Integer, Integer> attached = new HashMap<>();
@@ -93,6 +94,8 @@ public final class Datapath implements AutoCloseable {
         WorkerContext.Identity identity = identity(cluster, hybridClock);
         log = new FirewallLog(ruleName, config.logging().ruleLinesPerSecond());
         WorkerContext.Limits limits = limits(config);
+        flows = new FlowKeeper(sessions, program.flowCache(), cluster.publisher(workerCount + 1), clock, counters.newRow());
+        boolean fast = config.datapath().fastPath();
         int sockets = Math.max(1, network.ports().size()) * 16;
         int frames = config.datapath().packetMemoryBytes() / Umem.FRAME_SIZE;
         for (int number = 0; number < workerCount; number++) {
@@ -100,13 +103,14 @@ public final class Datapath implements AutoCloseable {
             Umem umem = Umem.create(frames);
             workers.add(new Worker(number, clock, umem, sockets,
                     io -> new PacketPipeline(
-                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), cluster.strays(index), counts,
+                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), cluster.strays(index),
+                                    fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE, counts,
                                     identity,
                                     () -> !cluster.view().alone(), drops.newRow(), counters.newRow(), limits, log),
                             policy)));
         }
         keeper = new Keeper(sessions, cluster.publisher(workerCount), counts, identity, owners(cluster), clock,
-                command -> workers.get(0).reset(command),
+                command -> workers.get(0).reset(command), fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE,
                 counters.newRow(), policy);
     }
 
@@ -114,8 +118,10 @@ public final class Datapath implements AutoCloseable {
     public void start() {
         for (Worker worker : workers) worker.start();
         keeper.start();
+        flows.start();
         network.onLinkChange(this::followPorts);
         network.onGenerationChange(() -> {
+            program.routesChanged();
             for (Worker worker : workers) worker.wakeUp();
         });
         followPorts();
@@ -239,6 +245,7 @@ public final class Datapath implements AutoCloseable {
     @Override
     public void close() {
         keeper.close();
+        flows.close();
         for (Worker worker : workers) worker.close();
         log.close();
     }

@@ -43,6 +43,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
     private final Owners owners;
     private final Clock clock;
     private final Consumer<ResetCommand> resets;
+    private final FastPath fastPath;
     private final CounterBank<NodeCounter>.Row counters;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread thread;
@@ -56,7 +57,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
 
     Keeper(SessionTable sessions, DeltaPublisher publisher, SessionCounts counts, WorkerContext.Identity identity, Owners owners,
             Clock clock,
-            Consumer<ResetCommand> resets, CounterBank<NodeCounter>.Row counters, Policy policy) {
+            Consumer<ResetCommand> resets, FastPath fastPath, CounterBank<NodeCounter>.Row counters, Policy policy) {
         this.sessions = sessions;
         this.publisher = publisher;
         this.counts = counts;
@@ -64,6 +65,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
         this.owners = owners;
         this.clock = clock;
         this.resets = resets;
+        this.fastPath = fastPath;
         this.counters = counters;
         this.policy = policy;
         expiry = expiry(policy);
@@ -121,7 +123,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
         Timeouts.Phase phase = Timeouts.phase(session, key.protocol());
         int timeoutMs = current.timeouts().idleTimeoutMs(phase, current.rule(session.rule()));
         if (phase != Timeouts.Phase.TOMBSTONE && timeoutMs != session.timeoutMs()) session.timeoutMs(timeoutMs);
-        switch (expiry.decide(session, nowMs, owners.owns(key, session), owners.inView(session.owner()))) {
+        switch (decide(key, session)) {
             case CLOSE -> end(key, session, phase);
             case FORGET -> {
                 counters.increment(NodeCounter.SESSIONS_FORGOTTEN);
@@ -130,6 +132,20 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
             case KEEP -> count(key, session, current);
         }
         return false;
+    }
+
+    private SessionExpiry.Action decide(SessionKey key, SessionRecord session) {
+        boolean owns = owners.owns(key, session);
+        boolean inView = owners.inView(session.owner());
+        SessionExpiry.Action action = expiry.decide(session, nowMs, owns, inView);
+        if (action != SessionExpiry.Action.CLOSE || (session.localFlags() & SessionRecord.CACHED) == 0) return action;
+        // Perhaps the kernel has seen it since.
+        fastPath.refresh(key, session);
+        action = expiry.decide(session, nowMs, owns, inView);
+        if (action != SessionExpiry.Action.CLOSE) return action;
+        fastPath.remove(key, session);
+        session.localFlags(session.localFlags() & ~SessionRecord.CACHED);
+        return action;
     }
 
     private void end(SessionKey key, SessionRecord session, Timeouts.Phase phase) {

@@ -28,7 +28,11 @@ public enum NodeCounter implements CounterName {
     RESETS_SENT("TCP resets this node has sent"),
     COMMANDS_LOST("messages to a worker that found its queue full; what they were about waits for its deadline"),
     STRAYS_REDIRECTED("strays handed to a peer, as their delta did not come in time"),
-    STRAYS_TAKEN("strays that a peer handed over");
+    STRAYS_TAKEN("strays that a peer handed over"),
+    FLOWS_INSTALLED("sessions put into the flow cache of the kernel"),
+    FLOWS_REMOVED("entries of the flow cache whose session was over or unknown"),
+    FLOW_CACHE_FULL("sessions that found the flow cache full and stay on the slow path"),
+    FLOWS_REFUSED("sessions that the kernel did not take into the flow cache");
     // @formatter:on
 
     private final String help;

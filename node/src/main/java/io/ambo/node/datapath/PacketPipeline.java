@@ -70,7 +70,7 @@ final class PacketPipeline {
         drops = context.drops();
         counters = context.counters();
         packet = new PacketView();
-        step = new SessionStep(packet, context.publisher(), policy);
+        step = new SessionStep(packet, context.publisher(), context.fastPath(), context.hasPeers(), policy);
         replies = new Replies(io, counters, context.limits().icmpErrorsPerSecond());
         forwarding = new Forwarding(context, this::onNeighbourReady);
         parking = new Parking(context, this::onUnparked, this::onParkedInVain);
@@ -78,7 +78,7 @@ final class PacketPipeline {
         int redirectsPerSecond = context.limits().redirectsPerSecond();
         redirects = redirectsPerSecond == 0 ? null : new RateLimiter(redirectsPerSecond, redirectsPerSecond);
         admission = new Admission(context, packet);
-        relatedError = new RelatedError(packet);
+        relatedError = new RelatedError(packet, context.fastPath());
         fragments = new FragmentGate(context, this::onFragmentReleased);
     }
 
@@ -158,6 +158,7 @@ final class PacketPipeline {
                     return forward(route, ingress, port);
                 }
                 case REFUSED -> {
+                    if (step.peerKnowsMore() && stray != Stray.MUST_DROP && redirect(ingress)) return NONE;
                     return answer(step.reason(), ingress, port);
                 }
                 case OVER -> epoch = step.epoch() + 1;

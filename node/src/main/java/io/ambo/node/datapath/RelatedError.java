@@ -18,11 +18,15 @@ final class RelatedError implements SessionTable.Visitor {
     private static final int LEAST_WINDOW = 65_535;
 
     private final PacketView error;
+    private final FastPath fastPath;
     private final PacketView quoted = new PacketView();
     private boolean sourceIsHigh;
     private DropReason reason = NONE;
 
-    RelatedError(PacketView error) { this.error = error; }
+    RelatedError(PacketView error, FastPath fastPath) {
+        this.error = error;
+        this.fastPath = fastPath;
+    }
 
     /**
      * Judges the parsed error.
@@ -44,6 +48,7 @@ final class RelatedError implements SessionTable.Visitor {
             return;
         }
         if (!quoted.isTcp()) return;
+        if ((session.localFlags() & SessionRecord.CACHED) != 0) fastPath.refresh(key, session);
         boolean ofReply = sourceIsHigh != session.has(SessionRecord.ORIGINAL_FROM_HIGH);
         TcpHalf sender = ofReply ? session.reply() : session.original();
         TcpHalf receiver = ofReply ? session.original() : session.reply();

@@ -11,6 +11,7 @@ import io.ambo.node.firewall.TcpTracker;
 import io.ambo.node.firewall.Timeouts;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.PacketView;
+import java.util.function.BooleanSupplier;
 
 /**
  * What a packet does to a session that is in the table: judged, counted, kept alive, and reported to the peers when they should know. Runs in place under
@@ -36,6 +37,8 @@ final class SessionStep implements SessionTable.Visitor {
 
     private final PacketView packet;
     private final DeltaPublisher publisher;
+    private final FastPath fastPath;
+    private final BooleanSupplier hasPeers;
     private Policy policy;
     private boolean sourceIsHigh;
     private DropReason obstacle = DropReason.NONE;
@@ -44,10 +47,13 @@ final class SessionStep implements SessionTable.Visitor {
     private Outcome outcome = Outcome.PASS;
     private DropReason reason = DropReason.NONE;
     private int epoch;
+    private boolean peerKnowsMore;
 
-    SessionStep(PacketView packet, DeltaPublisher publisher, Policy policy) {
+    SessionStep(PacketView packet, DeltaPublisher publisher, FastPath fastPath, BooleanSupplier hasPeers, Policy policy) {
         this.packet = packet;
         this.publisher = publisher;
+        this.fastPath = fastPath;
+        this.hasPeers = hasPeers;
         this.policy = policy;
     }
 
@@ -69,6 +75,11 @@ final class SessionStep implements SessionTable.Visitor {
 
     DropReason reason() { return reason; }
 
+    /** The packet was refused by knowledge that may be a second old, and a peer has newer. */
+    boolean peerKnowsMore() {
+        return peerKnowsMore;
+    }
+
     /** Epoch of the life that is over. */
     int epoch() { return epoch; }
 
@@ -79,6 +90,9 @@ final class SessionStep implements SessionTable.Visitor {
         TcpHalf receiver = ofReply ? session.original() : session.reply();
         epoch = session.epoch();
         reason = DropReason.NONE;
+        peerKnowsMore = false;
+        boolean cached = (session.localFlags() & SessionRecord.CACHED) != 0;
+        if (cached) fastPath.refresh(key, session);
         if (isOver(session, sender, receiver)) {
             outcome = Outcome.OVER;
             return;
@@ -99,8 +113,11 @@ final class SessionStep implements SessionTable.Visitor {
         boolean headless = packet.fragmentOffset() > 0;
         if (packet.isTcp() && !headless) {
             boolean seenWhole = (session.localFlags() & SEEN_WHOLE) == SEEN_WHOLE;
-            DropReason refused = TcpTracker.track(session, sender, receiver, packet, seenWhole);
+            boolean elsewhere = wasFastElsewhere(session, ofReply);
+            DropReason refused = TcpTracker.track(session, sender, receiver, packet, seenWhole,
+                    elsewhere && !hasPeers.getAsBoolean());
             if (refused != DropReason.NONE) {
+                peerKnowsMore = elsewhere;
                 refuse(refused);
                 return;
             }
@@ -116,7 +133,32 @@ final class SessionStep implements SessionTable.Visitor {
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
         if (climbed || advanced || tookOver || refreshed) publisher.publish(key, session, false);
+        if (cached) {
+            // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back.
+            session.localFlags(session.localFlags() & ~SessionRecord.CACHED);
+            fastPath.remove(key, session);
+        } else if (!headless) {
+            offer(key, session, refreshed);
+        }
         outcome = Outcome.PASS;
+    }
+
+    private void offer(SessionKey key, SessionRecord session, boolean refreshed) {
+        int flags = session.localFlags();
+        if ((flags & SessionRecord.CACHE_QUEUED) != 0) return;
+        if ((flags & SessionRecord.CACHE_REFUSED) != 0 && !refreshed) return;
+        if (session.packets(false) + session.packets(true) < fastPath.after()) return;
+        if (!FlowKeeper.isEstablished(key, session) || !fastPath.offer(key)) return;
+        session.localFlags(flags & ~SessionRecord.CACHE_REFUSED | SessionRecord.CACHE_QUEUED);
+    }
+
+    /**
+     * The fast path of another node has carried this flow until now, and that node reports a few times a second. While it lives it can judge; when it is
+     * gone the flow's first packet here is taken at its word.
+     */
+    private static boolean wasFastElsewhere(SessionRecord session, boolean ofReply) {
+        int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
+        return session.has(SessionRecord.FAST_PATH) && (session.localFlags() & followed) == 0;
     }
 
     private boolean isOver(SessionRecord session, TcpHalf sender, TcpHalf receiver) {

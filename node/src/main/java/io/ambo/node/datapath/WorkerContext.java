@@ -16,7 +16,8 @@ import java.util.function.BooleanSupplier;
  * @param identity   who opens sessions on this node
  * @param hasPeers   whether anybody could send a delta
  */
-record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, StrayOutlet strays, SessionCounts counts,
+record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, StrayOutlet strays, FastPath fastPath,
+        SessionCounts counts,
         Identity identity,
         BooleanSupplier hasPeers, CounterBank<DropReason>.Row drops, CounterBank<NodeCounter>.Row counters, Limits limits,
         FirewallLog log) {

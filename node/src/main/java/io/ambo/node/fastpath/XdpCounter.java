@@ -5,19 +5,23 @@ import java.util.Locale;
 
 /** What the XDP program counts, frame by frame: each frame in exactly one of these. The order is that of struct ambo_counters in ambo.h. */
 public enum XdpCounter implements CounterName {
-    PASSED_MAC(
-            "passed to the kernel: the destination MAC is not the interface's own (other hosts, broadcast, multicast)"), PASSED_ETHERNET_TYPE(
-                    "passed to the kernel: ARP, or an Ethernet type that is not IP"), PASSED_LOCAL(
-                            "passed to the kernel: to an address of this host"), PASSED_LINK(
-                                    "passed to the kernel: to a link-local, multicast or broadcast address"), PASSED_NEIGHBOUR_DISCOVERY(
-                                            "passed to the kernel: ICMPv6 neighbour discovery"), PASSED_PROTOCOL(
-                                                    "passed to the kernel: neither TCP nor UDP nor ICMP"), PASSED_PORT(
-                                                            "passed to the kernel: the interface is not attached any more"), PUNTED(
-                                                                    "sent to a worker; what its socket could not take is counted there"), PUNTED_MALFORMED(
-                                                                            "sent to a worker, which drops and counts it: truncated, or with headers that are not followed"), DROPPED_RUNT(
-                                                                                    "dropped: shorter than an Ethernet header"), DROPPED_GATE_CLOSED(
-                                                                                            "dropped: the node takes no traffic yet"), DROPPED_NO_SOCKET(
-                                                                                                    "dropped: no worker has a socket on the queue");
+    // @formatter:off
+    PASSED_MAC("passed to the kernel: the destination MAC is not the interface's own (other hosts, broadcast, multicast)"),
+    PASSED_ETHERNET_TYPE("passed to the kernel: ARP, or an Ethernet type that is not IP"),
+    PASSED_LOCAL("passed to the kernel: to an address of this host"),
+    PASSED_LINK("passed to the kernel: to a link-local, multicast or broadcast address"),
+    PASSED_NEIGHBOUR_DISCOVERY("passed to the kernel: ICMPv6 neighbour discovery"),
+    PASSED_PROTOCOL("passed to the kernel: neither TCP nor UDP nor ICMP"),
+    PASSED_PORT("passed to the kernel: the interface is not attached any more"),
+    PUNTED("sent to a worker; what its socket could not take is counted there"),
+    PUNTED_MALFORMED("sent to a worker, which drops and counts it: truncated, or with headers that are not followed"),
+    DROPPED_RUNT("dropped: shorter than an Ethernet header"),
+    DROPPED_GATE_CLOSED("dropped: the node takes no traffic yet"),
+    DROPPED_NO_SOCKET("dropped: no worker has a socket on the queue"),
+    FORWARDED("forwarded in the kernel: an established session in the flow cache"),
+    PUNTED_OUT_OF_WINDOW("sent to the workers: a segment of a session in the flow cache, outside its window"),
+    PUNTED_NEXT_HOP("sent to the workers: a packet of a session in the flow cache whose next hop is unknown, or takes no packet of this size");
+    // @formatter:on
 
     private final String help;
 

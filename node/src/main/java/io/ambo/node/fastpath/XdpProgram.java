@@ -18,6 +18,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +38,7 @@ public final class XdpProgram implements AutoCloseable {
     private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN);
     /** struct ambo_port: number, mac. */
     private static final int PORT_SIZE = 8, PORT_MAC = 2;
-    private static final int SETTINGS_SIZE = 4, ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
+    private static final int SETTINGS_SIZE = 8, SETTINGS_GENERATION = 4, ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
     private static final int COUNTERS_SIZE = 8 * XdpCounter.values().length;
 
     /** Where in the kernel the program runs. */
@@ -63,13 +64,16 @@ public final class XdpProgram implements AutoCloseable {
     private final int local6;
     private final int settings;
     private final int counters;
+    private final int flows4;
+    private final int flows6;
     private final @Nullable Attachment[] attachments = new @Nullable Attachment[MAX_PORTS];
     private final MemorySegment counterValues;
     private final MemorySegment zero = Arena.ofAuto().allocate(4, 4);
     private Set<InetAddress> localAddresses = Set.of();
     private boolean gateOpen;
+    private int routeGeneration;
 
-    private XdpProgram(BpfObject object) {
+    private XdpProgram(BpfObject object, int flows) {
         this.object = object;
         ports = checkedMap("ports", 4, PORT_SIZE, MAX_PORTS);
         sockets = checkedMap("sockets", 4, 4, MAX_PORTS * MAX_QUEUES);
@@ -77,6 +81,8 @@ public final class XdpProgram implements AutoCloseable {
         local6 = checkedMap("local6", ADDRESS6_SIZE, 1, MAX_LOCAL_ADDRESSES);
         settings = checkedMap("settings", 4, SETTINGS_SIZE, 1);
         counters = checkedMap("counters", 4, COUNTERS_SIZE, 1);
+        flows4 = checkedMap("flows4", FlowCache.KEY4_SIZE, FlowCache.VALUE_SIZE, flows);
+        flows6 = checkedMap("flows6", FlowCache.KEY6_SIZE, FlowCache.VALUE_SIZE, flows);
         checkLayouts();
         counterValues = Arena.ofAuto().allocate((long) COUNTERS_SIZE * Bpf.possibleCpus(), 8);
     }
@@ -84,12 +90,13 @@ public final class XdpProgram implements AutoCloseable {
     /**
      * Loads the program into the kernel. The gate is closed, no interface is attached.
      *
+     * @param flows room of the flow cache in sessions, for each IP version
      * @throws SysException when the kernel refuses it; the verifier's words are in the message
      */
-    public static XdpProgram load() {
-        BpfObject object = loadObject();
+    public static XdpProgram load(int flows) {
+        BpfObject object = loadObject(flows);
         try {
-            return new XdpProgram(object);
+            return new XdpProgram(object, flows);
         } catch (RuntimeException failure) {
             object.close();
             throw failure;
@@ -183,11 +190,26 @@ public final class XdpProgram implements AutoCloseable {
     /** Closed: packets for the workers are dropped and counted; local traffic is not touched. */
     public synchronized void setGate(boolean open) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, open ? 1 : 0);
-            check("move the gate", Bpf.update(settings, zero, value, Bpf.ANY), "open=" + open, "");
             gateOpen = open;
+            writeSettings(arena);
         }
     }
+
+    /** Routes, neighbours or links have changed: next hops that the flow cache remembers are looked up again. */
+    public synchronized void routesChanged() {
+        try (Arena arena = Arena.ofConfined()) {
+            routeGeneration++;
+            writeSettings(arena);
+        }
+    }
+
+    private void writeSettings(Arena arena) {
+        MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, gateOpen ? 1 : 0, routeGeneration);
+        check("write the settings", Bpf.update(settings, zero, value, Bpf.ANY), "open=" + gateOpen, "");
+    }
+
+    /** The flow cache. It lives as long as this object. */
+    public FlowCache flowCache() { return new FlowCache(flows4, flows6); }
 
     public synchronized boolean isGateOpen() { return gateOpen; }
 
@@ -287,7 +309,9 @@ public final class XdpProgram implements AutoCloseable {
         for (XdpCounter counter : XdpCounter.values()) expected.add(new BpfObject.Member(counter.label(), 8 * counter.ordinal()));
         checkLayout("ambo_counters", expected);
         checkLayout("ambo_port", List.of(new BpfObject.Member("number", 0), new BpfObject.Member("mac", PORT_MAC)));
-        checkLayout("ambo_settings", List.of(new BpfObject.Member("gate_open", 0)));
+        checkLayout("ambo_settings",
+                List.of(new BpfObject.Member("gate_open", 0), new BpfObject.Member("route_generation", SETTINGS_GENERATION)));
+        FlowCache.layouts().forEach(this::checkLayout);
     }
 
     private void checkLayout(String struct, List<BpfObject.Member> expected) {
@@ -304,9 +328,9 @@ public final class XdpProgram implements AutoCloseable {
         if (result < 0) throw new SysException(operation, -result, where, remedy);
     }
 
-    private static BpfObject loadObject() {
+    private static BpfObject loadObject(int flows) {
         try {
-            return BpfObject.load(resource(), "ambo.bpf.o");
+            return BpfObject.load(resource(), "ambo.bpf.o", Map.of("flows4", flows, "flows6", flows));
         } catch (ExceptionInInitializerError missingLibrary) {
             if (missingLibrary.getCause() instanceof SysException cause) throw cause;
             throw missingLibrary;

@@ -76,9 +76,12 @@ public final class TcpTracker {
      * Judges a segment of an open session and climbs its halves.
      *
      * @param seenWhole this node has seen every packet of the session itself: its knowledge is complete and no slack is needed
+     * @param adopt     the sender's half has run through the fast path of another node, and what is known of it may be a second old: its first packet here is
+     *                  taken at its word
      * @return NONE, or why the segment is refused; then nothing has changed
      */
-    public static DropReason track(SessionRecord session, TcpHalf sender, TcpHalf receiver, PacketView packet, boolean seenWhole) {
+    public static DropReason track(SessionRecord session, TcpHalf sender, TcpHalf receiver, PacketView packet, boolean seenWhole,
+            boolean adopt) {
         if (packet.hasTcp(PacketView.RST)) return trackReset(sender, receiver, packet);
         if (packet.hasTcp(PacketView.SYN)) {
             DropReason refused = checkSyn(sender, receiver, packet);
@@ -87,7 +90,7 @@ public final class TcpTracker {
             if (sender.state() > SYN && !endsSimultaneousOpen(sender, receiver, packet)) return DropReason.NONE;
         } else {
             if (!packet.hasTcp(PacketView.ACK)) return DropReason.TCP_FLAGS;
-            DropReason refused = checkWindow(session, sender, receiver, packet, seenWhole);
+            DropReason refused = adopt ? DropReason.NONE : checkWindow(session, sender, receiver, packet, seenWhole);
             if (refused != DropReason.NONE) return refused;
         }
         advance(session, sender, receiver, packet);
@@ -153,7 +156,13 @@ public final class TcpTracker {
 
         if (sender.has(SEQ_KNOWN)) {
             int slack = seenWhole ? 0 : saturatedAdd(receiverWindow, DELTA_SLACK);
-            int upper = sender.has(LIMIT_KNOWN) ? sender.maxEnd() + slack : sender.seqEnd() + saturatedAdd(UNSCALED_WINDOW, slack);
+            int upper = sender.has(LIMIT_KNOWN) ? sender.maxEnd() : sender.seqEnd() + UNSCALED_WINDOW;
+            if (!seenWhole) {
+                // What the receiver has allowed since is perhaps known to the peer alone; more than a window beyond what was sent it cannot be.
+                int sent = sender.seqEnd() + receiverWindow;
+                if (TcpHalf.after(sent, upper)) upper = sent;
+            }
+            upper += slack;
             // A segment that starts at the edge of a closed window is a probe (RFC 9293, 3.8.6.1): one byte beyond is let through.
             if (end - upper > 1) return DropReason.TCP_OUT_OF_WINDOW;
             if (seq - (sender.seqEnd() - saturatedAdd(receiverWindow, 1)) < 0) return DropReason.TCP_OUT_OF_WINDOW;

@@ -25,6 +25,8 @@ import org.apache.logging.log4j.Logger;
  * <li>ipv4 and ipv6 forwarding = 0; ipv6 force_forwarding = 0 where the kernel has it.
  * <li>net.ipv6.conf.all.forwarding = 0. IPv6 knows no input interface that does not forward: with "all" on, a packet from a data interface would be
  * forwarded whatever stands in the interface's own setting. Other interfaces that must forward IPv6 can use force_forwarding (Linux 6.17 and later).
+ * <li>lo's forwarding = 1, in both: the XDP program asks the kernel for routes as if its packets had come in there, since the interfaces that they did come
+ * in on do not forward. Nothing else does.
  * <li>accept_redirects = 0, ipv4 send_redirects = 0, and ipv6 accept_ra = 0 where it was 1: with forwarding off the kernel takes itself for a host and would
  * believe any router advertisement from a data network. The value 2 says that the operator wants them, and stays.
  * </ul>
@@ -137,6 +139,8 @@ public final class FailClosed implements AutoCloseable {
             found += off(conf6.resolve("force_forwarding"));
         }
         if (!interfaces.isEmpty()) found += off(ipv6.resolve("all/forwarding"));
+        on(ipv4.resolve("lo/forwarding"));
+        on(ipv6.resolve("lo/forwarding"));
         return found;
     }
 
@@ -157,6 +161,17 @@ public final class FailClosed implements AutoCloseable {
             throw new SysException("turn off kernel forwarding", Errno.EBUSY, setting + " = " + after, "find out who keeps turning it on");
         }
         return 1;
+    }
+
+    /** Sets 1, if there is such a setting. */
+    private static void on(Path setting) {
+        if (!"0".equals(read(setting))) return;
+        try {
+            Files.writeString(setting, "1");
+        } catch (IOException e) {
+            throw new SysException("let the fast path ask for routes", Errno.EACCES, setting + ": " + e.getMessage(),
+                    "run as root, with /proc/sys writable");
+        }
     }
 
     /** The setting, or "" when there is no such one: no such interface, no IPv6, an older kernel. */

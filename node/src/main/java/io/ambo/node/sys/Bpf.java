@@ -34,6 +34,7 @@ public final class Bpf {
     private static final MethodHandle UPDATE = Native.function(LIBBPF, "bpf_map_update_elem", INT, INT, POINTER, POINTER, LONG);
     private static final MethodHandle LOOKUP = Native.function(LIBBPF, "bpf_map_lookup_elem", INT, INT, POINTER, POINTER);
     private static final MethodHandle DELETE = Native.function(LIBBPF, "bpf_map_delete_elem", INT, INT, POINTER);
+    private static final MethodHandle TAKE = Native.function(LIBBPF, "bpf_map_lookup_and_delete_elem", INT, INT, POINTER, POINTER);
     private static final MethodHandle NEXT_KEY = Native.function(LIBBPF, "bpf_map_get_next_key", INT, INT, POINTER, POINTER);
     private static final MethodHandle UPDATE_BATCH = Native.function(LIBBPF, "bpf_map_update_batch", INT, INT, POINTER, POINTER, POINTER,
             POINTER);
@@ -68,6 +69,15 @@ public final class Bpf {
     public static int delete(int map, MemorySegment key) {
         try {
             return (int) DELETE.invokeExact(map, key);
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** Copies a value out and deletes the entry, as one act. @return 0, or the negative errno (ENOENT: no such key) */
+    public static int take(int map, MemorySegment key, MemorySegment value) {
+        try {
+            return (int) TAKE.invokeExact(map, key, value);
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);
         }

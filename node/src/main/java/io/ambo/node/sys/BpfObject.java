@@ -12,6 +12,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A compiled BPF object, loaded into the kernel: its programs and maps. Not for several threads at once. The kernel's copies live until {@link #close},
@@ -24,6 +25,7 @@ public final class BpfObject implements AutoCloseable {
     private static final MethodHandle FIND_MAP = Native.function(Bpf.LIBBPF, "bpf_object__find_map_by_name", POINTER, POINTER, POINTER);
     private static final MethodHandle FIND_PROGRAM = Native.function(Bpf.LIBBPF, "bpf_object__find_program_by_name", POINTER, POINTER,
             POINTER);
+    private static final MethodHandle SET_MAX_ENTRIES = Native.function(Bpf.LIBBPF, "bpf_map__set_max_entries", INT, POINTER, INT);
     private static final MethodHandle MAP_FD = Native.function(Bpf.LIBBPF, "bpf_map__fd", INT, POINTER);
     private static final MethodHandle MAP_KEY_SIZE = Native.function(Bpf.LIBBPF, "bpf_map__key_size", INT, POINTER);
     private static final MethodHandle MAP_VALUE_SIZE = Native.function(Bpf.LIBBPF, "bpf_map__value_size", INT, POINTER);
@@ -55,9 +57,10 @@ public final class BpfObject implements AutoCloseable {
      *
      * @param elf  its bytes
      * @param name for messages
+     * @param maxEntries of maps by name, where the source leaves that open
      * @throws SysException with what libbpf and the kernel's verifier said
      */
-    public static BpfObject load(byte[] elf, String name) {
+    public static BpfObject load(byte[] elf, String name, Map<String, Integer> maxEntries) {
         Libc.raiseMemlockLimit();
         LibbpfLog.start();
         MemorySegment captured = Native.captured();
@@ -66,6 +69,11 @@ public final class BpfObject implements AutoCloseable {
             MemorySegment object = (MemorySegment) OPEN_MEM.invokeExact(captured, bytes, (long) elf.length, MemorySegment.NULL);
             if (object.address() == 0)
                 throw failure("read a BPF object", Native.errno(captured), name, "it was compiled for another libbpf, or is damaged");
+            for (Map.Entry<String, Integer> map : maxEntries.entrySet()) {
+                MemorySegment found = (MemorySegment) FIND_MAP.invokeExact(object, arena.allocateFrom(map.getKey()));
+                int set = found.address() == 0 ? -Errno.ENOENT : (int) SET_MAX_ENTRIES.invokeExact(found, (int) map.getValue());
+                if (set < 0) throw failure("set the size of a BPF map", -set, name + " " + map.getKey(), "");
+            }
             int result = (int) LOAD.invokeExact(object);
             if (result < 0) {
                 CLOSE.invokeExact(object);

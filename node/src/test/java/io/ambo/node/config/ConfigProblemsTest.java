@@ -19,7 +19,7 @@ class ConfigProblemsTest {
                 row("a mistyped section", "fierwall: {}", "c:4 fierwall: unknown key (did you mean firewall?)"),
                 row("a key in the wrong section", "park: 10ms", "c:4 park: unknown key (did you mean cluster.park?)"),
                 row("a key like no other", "limits: { colour: red }",
-                        "c:4 limits.colour: unknown key (known here: fragments, icmp-errors-per-second, parked, pending-neighbour, redirects-per-second, sessions, sessions-per-source)"),
+                        "c:4 limits.colour: unknown key (known here: flows, fragments, icmp-errors-per-second, parked, pending-neighbour, redirects-per-second, sessions, sessions-per-source)"),
                 row("underscores for hyphens", "limits: { sessions_per_source: 3 }",
                         "c:4 limits.sessions_per_source: unknown key (did you mean sessions-per-source?)"),
                 row("a mistyped key of a rule", rule("prots: 80"), "c:4 firewall.rules[0].prots: unknown key (did you mean ports?)"),

@@ -73,7 +73,8 @@ final class TestNode implements PacketIo, Routes {
         WorkerContext.Limits limits = new WorkerContext.Limits(8, 10_000_000, 8, 10_000_000, 8, 1000, 100,
                 new Fragments.Limits(16, 16, 8, 1_000_000_000));
         pipeline = new PacketPipeline(
-                new WorkerContext(this, this, table, this::publish, this::redirect, new SessionCounts(7), identity, () -> hasPeers,
+                new WorkerContext(this, this, table, this::publish, this::redirect, FastPath.NONE, new SessionCounts(7), identity,
+                        () -> hasPeers,
                         drops.newRow(),
                         counters.newRow(), limits, log),
                 policy);

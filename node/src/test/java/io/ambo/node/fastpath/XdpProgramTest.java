@@ -57,7 +57,7 @@ class XdpProgramTest {
     void attachToTheLoopbackOfAnEmptyNamespace() throws Exception {
         namespace = NetworkNamespace.create();
         namespace.call(() -> {
-            program = XdpProgram.load();
+            program = XdpProgram.load(1024);
             program.attach(LOOPBACK, PORT, MAC, XdpProgram.ModeChoice.GENERIC_ONLY);
             umem = Umem.create(256);
             socket = XskSocket.open(umem, LOOPBACK, QUEUE, 64, XskSocket.Copying.COPY);
@@ -255,7 +255,7 @@ class XdpProgramTest {
     @Test
     void aSecondProgramOnAnInterfaceIsRefusedWithTheRemedy() throws Exception {
         namespace.call(() -> {
-            try (XdpProgram second = XdpProgram.load()) {
+            try (XdpProgram second = XdpProgram.load(1024)) {
                 assertThatThrownBy(() -> second.attach(LOOPBACK, 0, MAC, XdpProgram.ModeChoice.GENERIC_ONLY))
                         .isInstanceOf(SysException.class)
                         .hasMessageContaining("lo").hasMessageContaining("another XDP program is there");
@@ -266,7 +266,7 @@ class XdpProgramTest {
 
     @Test
     void aFrameOfAnInterfaceThatIsNotAttachedGoesToTheKernel() throws Exception {
-        try (XdpProgram other = XdpProgram.load()) {
+        try (XdpProgram other = XdpProgram.load(1024)) {
             Bpf.TestRun run = namespace
                     .call(() -> Bpf.testRun(other.programFd(), join(ethernet("0800"), ipv4(6, "198.51.100.7"), zeros(20)), 1));
             assertThat(run.result()).isEqualTo(Bpf.XDP_PASS);
@@ -276,7 +276,7 @@ class XdpProgramTest {
 
     @Test
     void anObjectThatIsNoneIsRefusedWithTheWordsOfLibbpf() {
-        assertThatThrownBy(() -> BpfObject.load(new byte[100], "garbage.o")).isInstanceOf(SysException.class)
+        assertThatThrownBy(() -> BpfObject.load(new byte[100], "garbage.o", Map.of())).isInstanceOf(SysException.class)
                 .hasMessageContaining("garbage.o")
                 .hasMessageContaining("libbpf said");
     }
@@ -290,7 +290,7 @@ class XdpProgramTest {
         }
         int at = new String(elf, StandardCharsets.ISO_8859_1).indexOf(new String(callOfMapLookup, StandardCharsets.ISO_8859_1));
         System.arraycopy(callOfNothing, 0, elf, at, callOfNothing.length);
-        assertThatThrownBy(() -> BpfObject.load(elf, "ambo.bpf.o")).isInstanceOf(SysException.class)
+        assertThatThrownBy(() -> BpfObject.load(elf, "ambo.bpf.o", Map.of("flows4", 1, "flows6", 1))).isInstanceOf(SysException.class)
                 .hasMessageContaining("load a BPF object into the kernel (ambo.bpf.o): invalid argument")
                 .hasMessageContaining("invalid func unknown#32767");
     }

@@ -121,7 +121,7 @@ class TcpTrackerTest {
     void theAckOfAHandshakePassesBeforeThePeersDeltaOfTheSynAckIsHere() {
         TcpTracker.open(session, client(CLIENT_ISN, 0, SYN, 0));
         PacketView ack = client(CLIENT_ISN + 1, SERVER_ISN + 1, ACK, 0);
-        assertThat(TcpTracker.track(session, session.original(), session.reply(), ack, false)).isEqualTo(DropReason.NONE);
+        assertThat(TcpTracker.track(session, session.original(), session.reply(), ack, false, false)).isEqualTo(DropReason.NONE);
         assertThat(session.reply().state()).isEqualTo(TcpHalf.ESTABLISHED);
         assertThat(session.reply().has(TcpHalf.SEQ_KNOWN)).isFalse();
     }
@@ -131,10 +131,12 @@ class TcpTrackerTest {
         establish();
         int limit = session.original().maxEnd();
         PacketView ahead = client(limit + 40_000, SERVER_ISN + 1, ACK, 1000);
-        assertThat(TcpTracker.track(session, session.original(), session.reply(), ahead, true)).isEqualTo(DropReason.TCP_OUT_OF_WINDOW);
+        assertThat(TcpTracker.track(session, session.original(), session.reply(), ahead, true, false))
+                .isEqualTo(DropReason.TCP_OUT_OF_WINDOW);
         PacketView forged = client(limit + 50_000_000, SERVER_ISN + 1, ACK, 1000);
-        assertThat(TcpTracker.track(session, session.original(), session.reply(), forged, false)).isEqualTo(DropReason.TCP_OUT_OF_WINDOW);
-        assertThat(TcpTracker.track(session, session.original(), session.reply(), ahead, false)).isEqualTo(DropReason.NONE);
+        assertThat(TcpTracker.track(session, session.original(), session.reply(), forged, false, false))
+                .isEqualTo(DropReason.TCP_OUT_OF_WINDOW);
+        assertThat(TcpTracker.track(session, session.original(), session.reply(), ahead, false, false)).isEqualTo(DropReason.NONE);
     }
 
     @Test
@@ -148,7 +150,8 @@ class TcpTrackerTest {
     @Test
     void aZeroWindowProbePasses() {
         establish();
-        assertThat(TcpTracker.track(session, session.reply(), session.original(), server(SERVER_ISN + 1, CLIENT_ISN + 1, ACK, 0, 0), true))
+        assertThat(TcpTracker.track(session, session.reply(), session.original(), server(SERVER_ISN + 1, CLIENT_ISN + 1, ACK, 0, 0), true,
+                false))
                 .isEqualTo(DropReason.NONE);
         assertThat(fromClient(CLIENT_ISN + 1, SERVER_ISN + 1, ACK, 1)).isEqualTo(DropReason.NONE);
     }
@@ -161,11 +164,11 @@ class TcpTrackerTest {
     }
 
     private DropReason fromClient(int seq, int ack, int flags, int payload) {
-        return TcpTracker.track(session, session.original(), session.reply(), client(seq, ack, flags, payload), true);
+        return TcpTracker.track(session, session.original(), session.reply(), client(seq, ack, flags, payload), true, false);
     }
 
     private DropReason fromServer(int seq, int ack, int flags, int payload) {
-        return TcpTracker.track(session, session.reply(), session.original(), server(seq, ack, flags, payload, 500), true);
+        return TcpTracker.track(session, session.reply(), session.original(), server(seq, ack, flags, payload, 500), true, false);
     }
 
     private static PacketView client(int seq, int ack, int flags, int payload) {

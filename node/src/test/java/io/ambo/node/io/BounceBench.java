@@ -33,7 +33,7 @@ final class BounceBench {
             namespace.addVethPair("near", "02:00:00:00:00:0a", "far", "02:00:00:00:00:0b");
             ThreadMXBean threads = ManagementFactory.getThreadMXBean();
             long perSecond = namespace.call(() -> {
-                try (XdpProgram program = XdpProgram.load();
+                try (XdpProgram program = XdpProgram.load(1024);
                         Umem nearMemory = Umem.create(Umem.framesFor(1, RING, 0));
                         Umem farMemory = Umem.create(Umem.framesFor(1, RING, 0));
                         XskSocket near = open(program, nearMemory, "near", 0, NEAR_MAC);

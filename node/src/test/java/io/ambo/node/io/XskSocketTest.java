@@ -40,7 +40,7 @@ class XskSocketTest {
         namespace.addVethPair("left", "02:00:00:00:00:0a", "left-host", "02:00:00:00:00:0b");
         namespace.addVethPair("right", "02:00:00:00:00:0c", "right-host", "02:00:00:00:00:0d");
         namespace.call(() -> {
-            program = XdpProgram.load();
+            program = XdpProgram.load(1024);
             umem = Umem.create(Umem.framesFor(2, RING, 64));
             left = open("left", 0, LEFT_MAC);
             right = open("right", 1, RIGHT_MAC);

@@ -1,0 +1,253 @@
+// Stage 0: established flows. What is in the flow cache, and needs nothing but a hop less and new hardware addresses, is forwarded here; all else goes on
+// to the stages after this one. Nothing is opened, closed or refused here: what is out of window goes to Java, which says so.
+#pragma once
+
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "classify.h"
+#include "punt.h"
+
+#define AMBO_AF_INET 2
+#define AMBO_AF_INET6 10
+#define AMBO_LOOPBACK 1
+
+// A next hop is asked for again after this, whatever the generation says: nobody counts it while the JVM is away.
+#define AMBO_HOP_NS 500000000ull
+// The same numbers as in TcpTracker.
+#define AMBO_DELTA_SLACK 65536
+#define AMBO_UNSCALED_WINDOW 65535
+#define AMBO_OLDEST_ACK 66000
+#define AMBO_WIDEST (1u << 30)
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1); // set at load
+    __type(key, struct ambo_flow_key4);
+    __type(value, struct ambo_flow);
+} flows4 SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1); // set at load
+    __type(key, struct ambo_flow_key6);
+    __type(value, struct ambo_flow);
+} flows6 SEC(".maps");
+
+struct ports {
+    __be16 source;
+    __be16 destination;
+};
+
+static __always_inline int is_after(__u32 a, __u32 b)
+{
+    return (__s32)(a - b) > 0;
+}
+
+static __always_inline __u32 add_windows(__u32 a, __u32 b)
+{
+    __u32 sum = a + b;
+    return sum > AMBO_WIDEST ? AMBO_WIDEST : sum;
+}
+
+// The checks of TcpTracker.checkWindow.
+static __always_inline int is_in_window(const struct ambo_half *sender, const struct ambo_half *receiver, __u32 seq, __u32 end, __u32 ack, int whole)
+{
+    __u32 receiver_window = receiver->max_window;
+    __u32 sender_window = sender->max_window;
+    __u32 least = whole ? 1 : AMBO_UNSCALED_WINDOW;
+    if (receiver_window < least) receiver_window = least;
+
+    __u32 upper = sender->max_end;
+    if (!whole) {
+        // What the receiver has allowed since is perhaps known to the peer alone. All that this end sends passes here, and a window more it cannot be.
+        __u32 sent = sender->seq_end + add_windows(receiver_window, 0);
+        if (is_after(sent, upper)) upper = sent;
+        upper += add_windows(receiver_window, AMBO_DELTA_SLACK);
+    }
+    if (is_after(end, upper)) return 0;
+    if ((__s32)(seq - (sender->seq_end - add_windows(receiver_window, 1))) < 0) return 0;
+
+    __u32 newest = receiver->seq_end;
+    if (!whole) {
+        if (is_after(receiver->max_end, newest)) newest = receiver->max_end;
+        newest += add_windows(sender_window, AMBO_DELTA_SLACK);
+    }
+    if (is_after(ack, newest)) return 0;
+    if (sender_window < AMBO_OLDEST_ACK) sender_window = AMBO_OLDEST_ACK;
+    return (__s32)(ack - (receiver->seq_end - add_windows(sender_window, 1))) >= 0;
+}
+
+// What TcpTracker.advance does with an accepted segment without SYN and FIN.
+static __always_inline void advance(struct ambo_half *sender, struct ambo_half *receiver, __u32 end, __u32 ack, __u32 window)
+{
+    if (is_after(end, sender->seq_end)) sender->seq_end = end;
+    if (is_after(ack, sender->ack)) sender->ack = ack;
+    if (window > sender->max_window) sender->max_window = window;
+    __u32 limit = ack + (window ? window : 1);
+    if (is_after(limit, receiver->max_end)) receiver->max_end = limit;
+    if (is_after(ack, receiver->seq_end)) receiver->seq_end = ack;
+}
+
+// ACK, perhaps with PSH and the ECN bits: all else ends or begins something.
+static __always_inline int is_plain(const struct tcphdr *tcp)
+{
+    return tcp->ack && !tcp->syn && !tcp->fin && !tcp->rst && !tcp->urg;
+}
+
+static __always_inline int step_tcp(struct ambo_flow *flow, int from, const struct tcphdr *tcp, __u32 length)
+{
+    struct ambo_half *sender = &flow->direction[from & 1].half;
+    struct ambo_half *receiver = &flow->direction[!from].half;
+    __u32 seq = bpf_ntohl(tcp->seq);
+    __u32 ack = bpf_ntohl(tcp->ack_seq);
+    __u32 end = seq + length;
+    if (!is_in_window(sender, receiver, seq, end, ack, flow->flags & AMBO_FLOW_SEEN_WHOLE)) return 0;
+    advance(sender, receiver, end, ack, (__u32)bpf_ntohs(tcp->window) << (sender->scale & 15));
+    return 1;
+}
+
+// The next hop, from the cache or anew. Returns 0 when Java has to see to it: no route, no neighbour, not a data interface, too big.
+static __always_inline int find_hop(struct xdp_md *ctx, struct ambo_hop *hop, const struct packet *packet, __u32 length, __u64 now,
+    __u32 generation)
+{
+    if (hop->valid_until_ns > now && hop->generation == generation) return length <= hop->mtu;
+
+    struct bpf_fib_lookup fib = {};
+    fib.ifindex = AMBO_LOOPBACK; // forwarding is off on the data interfaces: it fails closed
+    fib.l4_protocol = packet->protocol;
+    fib.tot_len = length;
+    if (packet->ipv4) {
+        fib.family = AMBO_AF_INET;
+        fib.tos = packet->ipv4->tos;
+        fib.ipv4_src = packet->ipv4->saddr;
+        fib.ipv4_dst = packet->ipv4->daddr;
+    } else if (packet->ipv6) {
+        fib.family = AMBO_AF_INET6;
+        __builtin_memcpy(fib.ipv6_src, &packet->ipv6->saddr, 16);
+        __builtin_memcpy(fib.ipv6_dst, &packet->ipv6->daddr, 16);
+    } else {
+        return 0;
+    }
+    if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS) return 0;
+    __u32 index = fib.ifindex;
+    if (!bpf_map_lookup_elem(&ports, &index)) return 0;
+    hop->ifindex = index;
+    hop->mtu = fib.mtu_result;
+    __builtin_memcpy(hop->mac, fib.dmac, 6);
+    __builtin_memcpy(hop->mac + 3, fib.smac, 6);
+    hop->generation = generation;
+    hop->valid_until_ns = now + AMBO_HOP_NS;
+    return 1;
+}
+
+static __always_inline struct ambo_flow *find_flow4(const struct iphdr *ip, const struct ports *ports_, int *from)
+{
+    struct ambo_flow_key4 key = { .protocol = ip->protocol };
+    __u32 source = bpf_ntohl(ip->saddr), destination = bpf_ntohl(ip->daddr);
+    int high = source != destination ? source > destination : bpf_ntohs(ports_->source) > bpf_ntohs(ports_->destination);
+    key.low = high ? ip->daddr : ip->saddr;
+    key.high = high ? ip->saddr : ip->daddr;
+    key.low_port = high ? ports_->destination : ports_->source;
+    key.high_port = high ? ports_->source : ports_->destination;
+    *from = high;
+    return bpf_map_lookup_elem(&flows4, &key);
+}
+
+static __always_inline int is_higher6(const struct ipv6hdr *ip, const struct ports *ports_)
+{
+    for (int i = 0; i < 4; i++) {
+        __u32 source = bpf_ntohl(ip->saddr.in6_u.u6_addr32[i]), destination = bpf_ntohl(ip->daddr.in6_u.u6_addr32[i]);
+        if (source != destination) return source > destination;
+    }
+    return bpf_ntohs(ports_->source) > bpf_ntohs(ports_->destination);
+}
+
+static __always_inline struct ambo_flow *find_flow6(const struct ipv6hdr *ip, const struct ports *ports_, int *from)
+{
+    struct ambo_flow_key6 key = { .protocol = ip->nexthdr };
+    int high = is_higher6(ip, ports_);
+    __builtin_memcpy(key.low, high ? &ip->daddr : &ip->saddr, 16);
+    __builtin_memcpy(key.high, high ? &ip->saddr : &ip->daddr, 16);
+    key.low_port = high ? ports_->destination : ports_->source;
+    key.high_port = high ? ports_->source : ports_->destination;
+    *from = high;
+    return bpf_map_lookup_elem(&flows6, &key);
+}
+
+static __always_inline void decrement_ttl(struct iphdr *ip)
+{
+    // RFC 1624: the TTL is the high byte of its word, so the checksum grows by one there.
+    __u32 check = ip->check;
+    check += bpf_htons(0x0100);
+    ip->check = (__u16)(check + (check >= 0xFFFF));
+    ip->ttl--;
+}
+
+// Forwards the frame, or says that it is not for this stage. `verdict` is set when Java should get it for a reason worth counting.
+static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_port *port, enum ambo_verdict *verdict)
+{
+    struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
+    if (!parse_ethernet(&packet) || !is_addressed_to(port, packet.ethernet)) return -1;
+    __u32 ip_length, headers;
+    if (packet.type == ETH_P_IP) {
+        if (!parse_ipv4(&packet)) return -1;
+        const struct iphdr *ip = packet.ipv4;
+        if (ip->ihl != 5 || (ip->frag_off & bpf_htons(0x3FFF)) || ip->ttl <= 1) return -1;
+        ip_length = bpf_ntohs(ip->tot_len);
+        headers = sizeof(struct iphdr);
+    } else if (packet.type == ETH_P_IPV6) {
+        if (!parse_ipv6(&packet)) return -1;
+        if (packet.ipv6->hop_limit <= 1) return -1;
+        ip_length = bpf_ntohs(packet.ipv6->payload_len) + sizeof(struct ipv6hdr);
+        headers = sizeof(struct ipv6hdr);
+    } else {
+        return -1;
+    }
+    if (packet.protocol != IPPROTO_UDP && packet.protocol != IPPROTO_TCP) return -1;
+    // The frame may be longer than its packet (padding), never shorter.
+    if ((void *)(long)ctx->data + sizeof(struct ethhdr) + ip_length > packet.end) return -1;
+
+    const struct ports *ports_ = packet.cursor;
+    __u32 payload = 0;
+    const struct tcphdr *tcp = NULL;
+    if (packet.protocol == IPPROTO_UDP) {
+        const struct udphdr *udp = take(&packet, sizeof(struct udphdr));
+        if (!udp || bpf_ntohs(udp->len) != ip_length - headers) return -1;
+    } else {
+        tcp = take(&packet, sizeof(struct tcphdr));
+        if (!tcp || !is_plain(tcp) || tcp->doff < 5) return -1;
+        headers += tcp->doff * 4;
+        if (ip_length < headers) return -1;
+        payload = ip_length - headers;
+    }
+
+    int from = 0;
+    struct ambo_flow *flow = NULL;
+    if (packet.ipv4) flow = find_flow4(packet.ipv4, ports_, &from);
+    else if (packet.ipv6) flow = find_flow6(packet.ipv6, ports_, &from);
+    if (!flow) return -1;
+    __u32 zero = 0;
+    const struct ambo_settings *now_set = bpf_map_lookup_elem(&settings, &zero);
+    if (!now_set) return -1;
+
+    struct ambo_direction *direction = &flow->direction[from & 1];
+    __u64 now = bpf_ktime_get_coarse_ns();
+    if (!find_hop(ctx, &direction->hop, &packet, ip_length, now, now_set->route_generation)) {
+        *verdict = AMBO_punted_next_hop;
+        return -1;
+    }
+    if (tcp && !step_tcp(flow, from, tcp, payload)) {
+        *verdict = AMBO_punted_out_of_window;
+        return -1;
+    }
+    direction->packets++;
+    direction->bytes += ip_length;
+    direction->last_seen_ns = now;
+
+    if (packet.ipv4) decrement_ttl((struct iphdr *)packet.ipv4);
+    else if (packet.ipv6) ((struct ipv6hdr *)packet.ipv6)->hop_limit--;
+    __builtin_memcpy((void *)packet.ethernet, direction->hop.mac, 12);
+    count(AMBO_forwarded);
+    return bpf_redirect(direction->hop.ifindex, 0);
+}

@@ -1,0 +1,37 @@
+package io.ambo.node.datapath;
+
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
+
+/**
+ * The kernel's part in forwarding, as one thread of the slow path sees it. What changes an entry is called under the lock of its session, so that the
+ * session's flag {@link SessionRecord#CACHED} and the entry come and go together. Nothing here allocates or waits.
+ */
+interface FastPath {
+    /** There is none: every packet takes the slow path. */
+    FastPath NONE = new FastPath() {
+        @Override
+        public int after() { return Integer.MAX_VALUE; }
+
+        @Override
+        public boolean offer(SessionKey key) { return false; }
+
+        @Override
+        public boolean refresh(SessionKey key, SessionRecord session) { return false; }
+
+        @Override
+        public void remove(SessionKey key, SessionRecord session) {}
+    };
+
+    /** Packets after which a session is worth it. */
+    int after();
+
+    /** Asks for the session to be put into the flow cache. @return false when too many are waiting for that */
+    boolean offer(SessionKey key);
+
+    /** Joins what the kernel knows into the session. @return false when it is not in the cache */
+    boolean refresh(SessionKey key, SessionRecord session);
+
+    /** Takes the session out of the cache; what the kernel knew is joined. Its next packets take the slow path. */
+    void remove(SessionKey key, SessionRecord session);
+}

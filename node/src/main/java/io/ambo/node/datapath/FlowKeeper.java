@@ -1,0 +1,230 @@
+package io.ambo.node.datapath;
+
+import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.replication.DeltaPublisher;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
+import io.ambo.cluster.session.SessionTable;
+import io.ambo.cluster.session.TcpHalf;
+import io.ambo.cluster.time.Clock;
+import io.ambo.node.fastpath.FlowCache;
+import io.ambo.node.firewall.TcpTracker;
+import io.ambo.node.packet.PacketView;
+import java.nio.ByteBuffer;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.agrona.concurrent.MessageHandler;
+import org.agrona.concurrent.UnsafeBuffer;
+import org.agrona.concurrent.ringbuffer.ManyToOneRingBuffer;
+import org.agrona.concurrent.ringbuffer.RingBufferDescriptor;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+
+/**
+ * Keeps the kernel's flow cache and the session table together, on a thread of its own: puts established sessions into the cache in batches, and several
+ * times a second reads back what the kernel has seen of them, so that timeouts, counters and the peers stay right. An entry whose session is over, or
+ * unknown, goes.
+ */
+final class FlowKeeper implements AutoCloseable {
+    private static final Logger LOG = LogManager.getLogger();
+    private static final int RING_BYTES = 256 * 1024;
+    private static final int INSTALL = 1;
+    private static final int INSTALLS_PER_TURN = 512;
+    private static final long TURN_NS = 2_000_000;
+    private static final long HARVEST_NS = 250_000_000;
+    /** Of the time between two harvests, at most one part in so many is spent harvesting. */
+    private static final int HARVEST_SHARE = 10;
+    /** The peers hear that a session is alive at least this often, and four times within each timeout. */
+    private static final int LONGEST_REFRESH_MS = 30_000, SHORTEST_REFRESH_MS = 250;
+
+    private final SessionTable sessions;
+    private final FlowCache cache;
+    private final DeltaPublisher publisher;
+    private final Clock clock;
+    private final CounterBank<NodeCounter>.Row counters;
+    private final FlowCache.Access access;
+    private final ManyToOneRingBuffer offers;
+    private final MessageHandler onOffer = this::install;
+    private final SessionTable.Visitor onInstall = this::install;
+    private final SessionTable.Visitor onHarvested = this::harvested;
+    private final SessionKey key = new SessionKey();
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Thread thread = Thread.ofPlatform().name("ambo-flows").unstarted(this::run);
+    private volatile boolean running = true;
+    private volatile boolean asleep;
+    private boolean stale;
+
+    FlowKeeper(SessionTable sessions, FlowCache cache, DeltaPublisher publisher, Clock clock, CounterBank<NodeCounter>.Row counters) {
+        this.sessions = sessions;
+        this.cache = cache;
+        this.publisher = publisher;
+        this.clock = clock;
+        this.counters = counters;
+        access = cache.newAccess();
+        offers = new ManyToOneRingBuffer(new UnsafeBuffer(ByteBuffer.allocateDirect(RING_BYTES + RingBufferDescriptor.TRAILER_LENGTH)));
+    }
+
+    void start() { thread.start(); }
+
+    /**
+     * For one thread of the slow path.
+     *
+     * @param after packets after which a session is worth an entry
+     */
+    FastPath forThread(int after) {
+        FlowCache.Access own = cache.newAccess();
+        return new FastPath() {
+            @Override
+            public int after() { return after; }
+
+            @Override
+            public boolean offer(SessionKey session) { return FlowKeeper.this.offer(session); }
+
+            @Override
+            public boolean refresh(SessionKey session, SessionRecord record) { return own.refresh(session, record); }
+
+            @Override
+            public void remove(SessionKey session, SessionRecord record) { own.remove(session, record); }
+        };
+    }
+
+    /** Any thread. */
+    private boolean offer(SessionKey session) {
+        int index = offers.tryClaim(INSTALL, SessionKey.SIZE);
+        if (index < 0) return false;
+        for (int i = 0; i < SessionKey.SIZE; i += Long.BYTES)
+            offers.buffer().putLong(index + i,
+                    session.segment().get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, session.offset() + i));
+        offers.commit(index);
+        if (asleep) {
+            asleep = false;
+            LockSupport.unpark(thread);
+        }
+        return true;
+    }
+
+    private void run() {
+        long harvestNs = clock.monotonicNs() + HARVEST_NS;
+        try {
+            while (running) {
+                int installed = offers.read(onOffer, INSTALLS_PER_TURN);
+                long now = clock.monotonicNs();
+                if (now - harvestNs >= 0) {
+                    harvest();
+                    long took = clock.monotonicNs() - now;
+                    harvestNs = now + Math.max(HARVEST_NS, HARVEST_SHARE * took);
+                }
+                if (installed == 0) sleep(harvestNs - clock.monotonicNs());
+                else
+                    LockSupport.parkNanos(TURN_NS);
+            }
+        } catch (Throwable broken) {
+            LOG.fatal("the flow keeper found a broken invariant and ends the node", broken);
+            Runtime.getRuntime().halt(70);
+        } finally {
+            ended.countDown();
+        }
+    }
+
+    private void sleep(long ns) {
+        asleep = true;
+        if (offers.size() == 0 && ns > 0) LockSupport.parkNanos(ns);
+        asleep = false;
+    }
+
+    private void install(int type, org.agrona.MutableDirectBuffer buffer, int index, int length) {
+        for (int i = 0; i < SessionKey.SIZE; i += Long.BYTES)
+            key.segment().set(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, key.offset() + i, buffer.getLong(index + i));
+        sessions.update(key, onInstall);
+    }
+
+    private void install(SessionKey session, SessionRecord record) {
+        int flags = record.localFlags() & ~SessionRecord.CACHE_QUEUED;
+        record.localFlags(flags);
+        if ((flags & SessionRecord.CACHED) != 0 || !isEstablished(session, record)) return;
+        switch (access.install(session, record)) {
+            case INSTALLED -> {
+                record.localFlags(flags | SessionRecord.CACHED);
+                counters.increment(NodeCounter.FLOWS_INSTALLED);
+                if (session.protocol() == PacketView.TCP && !record.has(SessionRecord.FAST_PATH)) {
+                    record.addFlags(SessionRecord.FAST_PATH);
+                    publisher.publish(session, record, false);
+                }
+            }
+            case FULL -> {
+                record.localFlags(flags | SessionRecord.CACHE_REFUSED);
+                counters.increment(NodeCounter.FLOW_CACHE_FULL);
+            }
+            case FAILED -> {
+                record.localFlags(flags | SessionRecord.CACHE_REFUSED);
+                counters.increment(NodeCounter.FLOWS_REFUSED);
+            }
+        }
+    }
+
+    /** Whether the kernel can follow the session by itself from here on. */
+    static boolean isEstablished(SessionKey key, SessionRecord session) {
+        int not = SessionRecord.CLOSED | SessionRecord.TRANSLATED | SessionRecord.FRAGMENTED | SessionRecord.MID_STREAM;
+        if (session.has(not)) return false;
+        if (key.protocol() == PacketView.UDP) return true;
+        return key.protocol() == PacketView.TCP && isEstablished(session.original()) && isEstablished(session.reply());
+    }
+
+    private static boolean isEstablished(TcpHalf half) {
+        return half.state() == TcpHalf.ESTABLISHED && half.has(TcpHalf.SEQ_KNOWN) && half.has(TcpHalf.LIMIT_KNOWN)
+                && half.has(TcpHalf.ACK_KNOWN);
+    }
+
+    private void harvest() {
+        access.harvest((session, entry) -> {
+            stale = false;
+            if (!sessions.update(session, onHarvested)) stale = true;
+            if (stale) {
+                counters.increment(NodeCounter.FLOWS_REMOVED);
+                entry.remove(session);
+            }
+        });
+    }
+
+    private void harvested(SessionKey session, SessionRecord record) {
+        boolean cached = (record.localFlags() & SessionRecord.CACHED) != 0;
+        if (record.has(SessionRecord.CLOSED)) {
+            stale = true;
+            record.localFlags(record.localFlags() & ~SessionRecord.CACHED);
+            return;
+        }
+        int originalEnd = record.original().maxEnd();
+        int replyEnd = record.reply().maxEnd();
+        long seenMs = record.lastSeenMs();
+        // An entry that the session does not know of is either of an earlier run of this process, or was taken out since it was read.
+        if (!cached && !access.refresh(session, record)) return;
+        if (cached && !access.joinInto(record)) {
+            stale = true;
+            record.localFlags(record.localFlags() & ~SessionRecord.CACHED);
+            return;
+        }
+        record.localFlags(record.localFlags() | SessionRecord.CACHED);
+        long refreshMs = Math.clamp(record.timeoutMs() / 4, SHORTEST_REFRESH_MS, LONGEST_REFRESH_MS);
+        boolean refreshed = record.lastSeenMs() / refreshMs != seenMs / refreshMs;
+        boolean advanced = session.protocol() == PacketView.TCP && (advanced(originalEnd, record.original().maxEnd(), record.reply())
+                || advanced(replyEnd, record.reply().maxEnd(), record.original()));
+        if (refreshed || advanced) publisher.publish(session, record, false);
+    }
+
+    private static boolean advanced(int before, int after, TcpHalf allower) {
+        return after - before >= TcpTracker.step(allower.maxWindow());
+    }
+
+    @Override
+    public void close() {
+        running = false;
+        LockSupport.unpark(thread);
+        if (!thread.isAlive()) return;
+        try {
+            if (!ended.await(10, TimeUnit.SECONDS)) LOG.error("the flow keeper does not end");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
