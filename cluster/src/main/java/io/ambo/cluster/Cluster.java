@@ -22,6 +22,8 @@ import io.ambo.proto.sync.SyncMessage;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
@@ -47,6 +49,7 @@ public final class Cluster implements AutoCloseable {
     private final BucketSync bucketSync;
     private final SyncReceiver receiver;
     private final Questions questions;
+    private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
 
     /**
@@ -82,6 +85,7 @@ public final class Cluster implements AutoCloseable {
         this.listener = listener;
         local = NodeId.of(settings.node());
         view = new View(0, local, List.of(local));
+        names.put(local.value(), local.name());
         DirtyBuckets dirty = new DirtyBuckets();
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
@@ -117,6 +121,11 @@ public final class Cluster implements AutoCloseable {
     public NodeId local() { return local; }
 
     public View view() { return view; }
+
+    /** The name of a node that is a member, or has been since this node started; else a text with its number. */
+    public String nameOf(int nodeId) {
+        return names.getOrDefault(nodeId, "node#" + nodeId);
+    }
 
     public GateState gate() { return bucketSync.gate(); }
 
@@ -178,6 +187,7 @@ public final class Cluster implements AutoCloseable {
             View before = view;
             View now = membership.view();
             view = now;
+            for (NodeId member : now.members()) names.put(member.value(), member.name());
             count(ClusterCounter.VIEWS);
             // Peers count from here on: what workers change after this line is published.
             replicator.onView(now);

@@ -6,6 +6,8 @@ import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.metrics.CounterName;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.config.Config;
@@ -117,10 +119,10 @@ final class NodeControl implements ControlTarget {
     public String zoneName(int id) { return running.zoneName(id); }
 
     @Override
-    public String memberName(int id) {
-        for (NodeId each : cluster.view().members()) if (each.value() == id) return each.name();
-        return "node#" + id;
-    }
+    public String memberName(int id) { return cluster.nameOf(id); }
+
+    @Override
+    public String fastPath(SessionKey key, SessionRecord session) { return datapath.fastPath(key, session); }
 
     @Override
     public Reload reload(boolean dryRun) { return running.reload(dryRun); }

@@ -85,6 +85,7 @@ final class SessionShowCommand extends NodeCommand {
         row(table, "state", sessions, session -> SessionText.word(session.getState()));
         halfRows(table, "original", sessions, tcp, Session::getOriginal, Session::getOriginalTraffic, Session::getOriginalSeenHere);
         halfRows(table, "reply", sessions, tcp, Session::getReply, Session::getReplyTraffic, Session::getReplySeenHere);
+        row(table, "fast path", sessions, session -> session.getFastPath().isEmpty() ? "-" : session.getFastPath());
         row(table, "last packet", sessions, session -> Text.duration(session.getIdleMs()) + " ago");
         row(table, "timeout", sessions, session -> Text.duration(session.getTimeoutMs()));
         row(table, "expires in", sessions, session -> Text.duration(session.getExpiresInMs()));

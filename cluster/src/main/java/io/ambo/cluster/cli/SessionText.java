@@ -96,7 +96,7 @@ final class SessionText {
                 session.getMidStream(),
                 "reset_on_timeout", session.getResetOnTimeout(), "timeout_ms", session.getTimeoutMs(), "idle_ms", session.getIdleMs(),
                 "expires_in_ms",
-                session.getExpiresInMs(), "original",
+                session.getExpiresInMs(), "fast_path", session.getFastPath(), "original",
                 half(session.getOriginal(), session.getOriginalTraffic(), session.getOriginalSeenHere()), "reply",
                 half(session.getReply(), session.getReplyTraffic(), session.getReplySeenHere()), "translated",
                 session.hasTranslated() ? source(session.getTranslated()) + " -> " + destination(session.getTranslated()) : null);

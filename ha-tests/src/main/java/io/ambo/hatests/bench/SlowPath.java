@@ -3,6 +3,7 @@ package io.ambo.hatests.bench;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.report.Json;
+import io.ambo.hatests.traffic.Flood;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 public final class Drills {
     public static final List<Drill> ALL = List.of(new AsymmetricHandshakes(), new KillOwner(), new WarmRestart(), new LateJoiner(),
             new FailClosed(),
-            new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload());
+            new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload(), new JvmPause());
 
     private Drills() {}
 

@@ -43,6 +43,9 @@ class DrillsIT {
     void rulesChangeWithoutALostSessionAndABadConfigChangesNothing() { assertPasses("reload"); }
 
     @Test
+    void establishedFlowsDoNotNoticeThatTheJvmStandsStill() { assertPasses("jvm-pause"); }
+
+    @Test
     void everyDrillHasATest() {
         long tests = java.util.Arrays.stream(DrillsIT.class.getDeclaredMethods()).filter(method -> method.isAnnotationPresent(Test.class))
                 .count();

@@ -1,5 +1,7 @@
 package io.ambo.node.control;
 
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.proto.control.Counter;
 import io.ambo.proto.control.Members;
@@ -35,6 +37,9 @@ public interface ControlTarget {
 
     /** The same for a node. */
     String memberName(int id);
+
+    /** "yes" when the kernel forwards the session's packets on this node, else why it does not. */
+    String fastPath(SessionKey key, SessionRecord session);
 
     /** Reads the config file again and puts it into force, or says what keeps it from that. A dry run changes nothing. */
     Reload reload(boolean dryRun);

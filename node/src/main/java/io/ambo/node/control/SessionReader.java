@@ -143,6 +143,7 @@ final class SessionReader {
                 .setExpiresInMs(session.expiresInMs(nowMs));
         builder.setOriginalSeenHere((session.localFlags() & SessionRecord.ORIGINAL_SEEN_HERE) != 0);
         builder.setReplySeenHere((session.localFlags() & SessionRecord.REPLY_SEEN_HERE) != 0);
+        builder.setFastPath(target.fastPath(key, session));
         builder.setOriginalTraffic(traffic(session, false)).setReplyTraffic(traffic(session, true));
         if (session.has(SessionRecord.TRANSLATED)) builder.setTranslated(translated(session.translation().asByteBuffer(), key.protocol()));
         return builder.build();

@@ -51,6 +51,7 @@ public final class Datapath implements AutoCloseable {
     private final List<Worker> workers = new ArrayList<>();
     private final Keeper keeper;
     private final FlowKeeper flows;
+    private final int fastPathAfter;
     private final FirewallLog log;
     /** Port number to the device index that is attached now. Guarded by this. */
     private final Map<Integer, Integer> attached = new HashMap<>();
@@ -96,6 +97,7 @@ public final class Datapath implements AutoCloseable {
         WorkerContext.Limits limits = limits(config);
         flows = new FlowKeeper(sessions, program.flowCache(), cluster.publisher(workerCount + 1), clock, counters.newRow());
         boolean fast = config.datapath().fastPath();
+        fastPathAfter = fast ? config.datapath().fastPathAfter() : Integer.MAX_VALUE;
         int sockets = Math.max(1, network.ports().size()) * 16;
         int frames = config.datapath().packetMemoryBytes() / Umem.FRAME_SIZE;
         for (int number = 0; number < workerCount; number++) {
@@ -161,6 +163,11 @@ public final class Datapath implements AutoCloseable {
         int spread = 0;
         for (int i = 26; i < Math.min(38, frame.length); i++) spread = 31 * spread + frame[i];
         if (!workers.get(Math.floorMod(spread, workers.size())).onStray(zone, frame)) countLost();
+    }
+
+    /** "yes" when the kernel forwards the session's packets on this node, else why it does not. */
+    public String fastPath(SessionKey key, SessionRecord session) {
+        return fastPathAfter == Integer.MAX_VALUE ? "no: datapath.fast-path is off" : FlowKeeper.describe(key, session, fastPathAfter);
     }
 
     public CounterBank<DropReason> drops() { return drops; }

@@ -171,6 +171,20 @@ final class FlowKeeper implements AutoCloseable {
         return key.protocol() == PacketView.TCP && isEstablished(session.original()) && isEstablished(session.reply());
     }
 
+    /** For the operator: "yes", or why the kernel does not forward this session's packets here. */
+    static String describe(SessionKey key, SessionRecord session, int after) {
+        if (session.has(SessionRecord.CLOSED)) return "no: the session is over";
+        int flags = session.localFlags();
+        if ((flags & SessionRecord.CACHED) != 0) return "yes";
+        if (key.protocol() != PacketView.TCP && key.protocol() != PacketView.UDP) return "no: only TCP and UDP";
+        if (session.has(SessionRecord.MID_STREAM)) return "no: picked up mid-stream";
+        if (session.has(SessionRecord.FRAGMENTED)) return "no: its segments come in fragments";
+        if ((flags & (SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE)) == 0) return "no: no packet came here";
+        if (!isEstablished(key, session)) return "no: opening or closing";
+        if ((flags & SessionRecord.CACHE_REFUSED) != 0) return "no: the flow cache is full";
+        return session.packets(false) + session.packets(true) < after ? "no: too few packets yet" : "no: with its next packet";
+    }
+
     private static boolean isEstablished(TcpHalf half) {
         return half.state() == TcpHalf.ESTABLISHED && half.has(TcpHalf.SEQ_KNOWN) && half.has(TcpHalf.LIMIT_KNOWN)
                 && half.has(TcpHalf.ACK_KNOWN);

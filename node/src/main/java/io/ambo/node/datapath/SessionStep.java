@@ -133,11 +133,11 @@ final class SessionStep implements SessionTable.Visitor {
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
         if (climbed || advanced || tookOver || refreshed) publisher.publish(key, session, false);
-        if (cached) {
-            // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back.
+        if (cached && packet.isTcp()) {
+            // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back. Datagrams change nothing.
             session.localFlags(session.localFlags() & ~SessionRecord.CACHED);
             fastPath.remove(key, session);
-        } else if (!headless) {
+        } else if (!cached && !headless) {
             offer(key, session, refreshed);
         }
         outcome = Outcome.PASS;

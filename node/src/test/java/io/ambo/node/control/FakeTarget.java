@@ -4,6 +4,8 @@ import io.ambo.cluster.address.IpAddress;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.proto.control.Counter;
@@ -81,6 +83,9 @@ final class FakeTarget implements ControlTarget {
 
     @Override
     public String memberName(int id) { return id == NodeId.of("a").value() ? "a" : id == NodeId.of("b").value() ? "b" : "node#" + id; }
+
+    @Override
+    public String fastPath(SessionKey key, SessionRecord session) { return "no: a test"; }
 
     @Override
     public Reload reload(boolean dryRun) {

@@ -1,9 +1,8 @@
-package io.ambo.hatests.bench;
+package io.ambo.hatests.traffic;
 
 import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.sys.PacketSocket;
-import io.ambo.hatests.traffic.Frames;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,10 +13,12 @@ import java.util.regex.Pattern;
  * As many small datagrams as one core can send, into node a from the switch beside it; counted and thrown away at the far switch's port, so that neither end
  * host is in the way.
  */
-final class Flood implements AutoCloseable {
+public final class Flood implements AutoCloseable {
     /** Bytes of a frame without its checksum: the smallest of Ethernet. */
-    static final int FRAME_BYTES = 60;
+    public static final int FRAME_BYTES = 60;
     private static final int HEADERS = 14 + 20 + 8, FIRST_PORT = 10_000, SERVER_PORT = 9_000;
+    /** What is still on its way when the sender stops. */
+    private static final int DRAIN_MS = 20;
     private static final Pattern PACKETS = Pattern.compile("counter packets (\\d+)");
 
     private final Lab lab;
@@ -26,7 +27,7 @@ final class Flood implements AutoCloseable {
     private final MemorySegment[] frames;
     private volatile boolean sending;
 
-    Flood(Lab lab, int flows) {
+    public Flood(Lab lab, int flows) {
         this.lab = lab;
         frames = new MemorySegment[flows];
         long from = lab.client().macOf("eth0");
@@ -42,10 +43,16 @@ final class Flood implements AutoCloseable {
         wire = lab.host("left").call(() -> PacketSocket.sender("a"));
     }
 
-    /** What one round sent and what of it came through, each second. */
-    record Round(double sentPerSecond, double receivedPerSecond) {}
+    /** What one round sent and what of it came through. */
+    public record Round(long sent, long received, double seconds) {
+        public double sentPerSecond() { return sent / seconds; }
 
-    Round run(long durationMs) {
+        public double receivedPerSecond() { return received / seconds; }
+
+        public long lost() { return sent - received; }
+    }
+
+    public Round run(long durationMs) {
         long receivedBefore = received();
         long beganNs = System.nanoTime();
         sending = true;
@@ -56,7 +63,8 @@ final class Flood implements AutoCloseable {
             sending = false;
             sender.join();
             double seconds = (System.nanoTime() - beganNs) / 1e9;
-            return new Round(sent[0] / seconds, (received() - receivedBefore) / seconds);
+            Thread.sleep(DRAIN_MS);
+            return new Round(sent[0], received() - receivedBefore, seconds);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException("interrupted", interrupted);
