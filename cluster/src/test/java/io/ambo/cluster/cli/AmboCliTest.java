@@ -256,6 +256,7 @@ class AmboCliTest {
                   scale        -            -
                   packets      0, 0 B       0, 0 B
                   seen here    no           yes
+                fast path      -            -
                 last packet    3 s ago      9 s ago
                 timeout        2 h          2 h
                 expires in     1 h 59 m     1 h 59 m
