@@ -1,5 +1,6 @@
 package io.ambo.cluster.replication;
 
+import com.google.protobuf.UnsafeByteOperations;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterException;
 import io.ambo.cluster.ClusterSettings.Limits;
@@ -12,11 +13,10 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
+import io.ambo.proto.sync.Stray;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
-import com.google.protobuf.UnsafeByteOperations;
-import io.ambo.proto.sync.Stray;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.logging.log4j.LogManager;
@@ -38,6 +38,8 @@ public final class Replicator implements AutoCloseable {
     private static final int BATCHES_AWAITING_ACK = 4096;
     private static final int WINNERS_WAITING = 4096;
     private static final int WINNERS_PER_ROUND = 128;
+    /** The replicator looks again after this long even when nobody wakes it. */
+    private static final long LONGEST_SLEEP_NS = 50_000_000;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 2000;
     private static final int STRAYS_PER_ROUND = 64;
@@ -197,7 +199,7 @@ public final class Replicator implements AutoCloseable {
     private void loop() {
         while (running) {
             try {
-                if (doWork() == 0) wakeup.await(this::hasWork);
+                if (doWork() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
             }

@@ -8,15 +8,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets one thread sleep until another has work for it. Waking a thread that is awake costs a fence and a read; only a sleeper costs a system call.
  */
-final class Wakeup {
-    /** The sleeper looks again after this long even when nobody wakes it. */
-    private static final long LONGEST_SLEEP_NS = 50_000_000L;
-
+public final class Wakeup {
     private volatile boolean asleep;
     private volatile @Nullable Thread sleeper;
 
     /** The work has been published before this call. */
-    void signal() {
+    public void signal() {
         VarHandle.fullFence();
         if (asleep) {
             asleep = false;
@@ -24,12 +21,16 @@ final class Wakeup {
         }
     }
 
-    /** Sleeps unless there is work already. One thread only. */
-    void await(BooleanSupplier hasWork) {
+    /**
+     * Sleeps unless there is work already. One thread only.
+     *
+     * @param longestNs after which it returns even when nobody has called {@link #signal}
+     */
+    public void await(BooleanSupplier hasWork, long longestNs) {
         sleeper = Thread.currentThread();
         asleep = true;
         VarHandle.fullFence();
-        if (!hasWork.getAsBoolean()) LockSupport.parkNanos(this, LONGEST_SLEEP_NS);
+        if (longestNs > 0 && !hasWork.getAsBoolean()) LockSupport.parkNanos(this, longestNs);
         asleep = false;
     }
 }

@@ -55,7 +55,7 @@ public final class SessionMerge {
      * then continues under the tombstone's epoch + 1: the same on every node that does so, since creation time and creator stay.
      */
     static boolean outlives(SessionRecord local, SessionRecord remote) {
-        return remote.has(SessionRecord.CLOSED) && !local.has(SessionRecord.CLOSED) && (local.localFlags() & SessionRecord.SEEN_HERE) != 0
+        return remote.has(SessionRecord.CLOSED) && !local.has(SessionRecord.CLOSED) && local.hasLocal(SessionRecord.SEEN_HERE)
                 && local.lastSeenMs() - remote.lastSeenMs() > OUTLIVE_MS && compareIncarnations(local, remote) <= 0;
     }
 
@@ -136,8 +136,7 @@ public final class SessionMerge {
         boolean seenElsewhere = sender.joinSeqEnd(remoteSender, bytesAhead);
         seenElsewhere |= sender.joinAck(remoteSender, bytesAhead);
         if (seenElsewhere) {
-            int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
-            local.localFlags(local.localFlags() & ~(followed | SessionRecord.COMPLETE));
+            local.changeLocalFlags(SessionRecord.followedFlag(ofReply) | SessionRecord.COMPLETE, 0);
         }
         boolean climbed = receiver.joinMaxEnd(remoteReceiver, bytesAhead);
         climbed |= sender.joinRest(remoteSender);

@@ -56,6 +56,7 @@ public final class SessionRecord {
     /** No other flag may be set. */
     public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED | FRAGMENTED | FAST_PATH;
     static final int SEEN_HERE = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
+    private static final int SEEN_WHOLE = SEEN_HERE | COMPLETE;
     private static final int ALL_LOCAL_FLAGS = SEEN_HERE | ORIGINAL_FOLLOWED | REPLY_FOLLOWED | COMPLETE | CACHED | CACHE_QUEUED
             | CACHE_REFUSED;
 
@@ -77,6 +78,7 @@ public final class SessionRecord {
     static final int COUNTERS = TRANSLATION + TRANSLATION_SIZE;
     static final int COUNTER_SIZE = 6;
     static final int COUNTER_COUNT = 4;
+    private static final int SHORTEST_REFRESH_MS = 250, LONGEST_REFRESH_MS = 30_000;
     private static final long COUNTER_LIMIT = (1L << 8 * COUNTER_SIZE) - 1;
     /** Bytes. */
     public static final int SIZE = COUNTERS + COUNTER_COUNT * COUNTER_SIZE;
@@ -160,6 +162,26 @@ public final class SessionRecord {
         return this;
     }
 
+    public boolean hasLocal(int flag) { return (localFlags() & flag) != 0; }
+
+    /** Sets local flags after clearing others. */
+    public SessionRecord changeLocalFlags(int cleared, int set) {
+        return localFlags(localFlags() & ~cleared | set);
+    }
+
+    /** The local flag that tells that this node saw a packet of the flow. */
+    public static int seenFlag(boolean ofReply) {
+        return ofReply ? REPLY_SEEN_HERE : ORIGINAL_SEEN_HERE;
+    }
+
+    /** The local flag that tells that this node saw the flow's newest packet. */
+    public static int followedFlag(boolean ofReply) {
+        return ofReply ? REPLY_FOLLOWED : ORIGINAL_FOLLOWED;
+    }
+
+    /** Every packet of both flows passed here. */
+    public boolean isSeenWhole() { return (localFlags() & SEEN_WHOLE) == SEEN_WHOLE; }
+
     /** Stable 16-bit id of the zone's name. */
     public int fromZone() {
         return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + FROM_ZONE));
@@ -200,6 +222,17 @@ public final class SessionRecord {
     public SessionRecord lastSeenMs(long monotonicMs) {
         segment.set(JAVA_LONG_UNALIGNED, offset + LAST_SEEN, monotonicMs);
         return this;
+    }
+
+    /**
+     * How often the peers hear that a session is alive: four times within its timeout, and every half minute at least.
+     *
+     * @param beforeMs {@link #lastSeenMs} before it was seen again
+     * @return true when they should hear of it now
+     */
+    public boolean isRefreshDue(long beforeMs) {
+        long everyMs = Math.clamp(timeoutMs() / 4, SHORTEST_REFRESH_MS, LONGEST_REFRESH_MS);
+        return lastSeenMs() / everyMs != beforeMs / everyMs;
     }
 
     /** Milliseconds until the timeout strikes; zero or less: it is due. */

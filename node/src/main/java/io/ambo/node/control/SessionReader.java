@@ -141,8 +141,8 @@ final class SessionReader {
         builder.setMidStream(session.has(SessionRecord.MID_STREAM)).setResetOnTimeout(session.has(SessionRecord.RESET_ON_TIMEOUT));
         builder.setTimeoutMs(session.timeoutMs()).setIdleMs(Math.max(0, nowMs - session.lastSeenMs()))
                 .setExpiresInMs(session.expiresInMs(nowMs));
-        builder.setOriginalSeenHere((session.localFlags() & SessionRecord.ORIGINAL_SEEN_HERE) != 0);
-        builder.setReplySeenHere((session.localFlags() & SessionRecord.REPLY_SEEN_HERE) != 0);
+        builder.setOriginalSeenHere(session.hasLocal(SessionRecord.ORIGINAL_SEEN_HERE));
+        builder.setReplySeenHere(session.hasLocal(SessionRecord.REPLY_SEEN_HERE));
         builder.setFastPath(target.fastPath(key, session));
         builder.setOriginalTraffic(traffic(session, false)).setReplyTraffic(traffic(session, true));
         if (session.has(SessionRecord.TRANSLATED)) builder.setTranslated(translated(session.translation().asByteBuffer(), key.protocol()));

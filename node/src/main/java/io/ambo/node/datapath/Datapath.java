@@ -2,11 +2,11 @@ package io.ambo.node.datapath;
 
 import io.ambo.cluster.Cluster;
 import io.ambo.cluster.metrics.CounterBank;
-import io.ambo.cluster.time.HybridClock;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
+import io.ambo.cluster.time.HybridClock;
 import io.ambo.node.config.Config;
 import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.firewall.Policy;
@@ -120,7 +120,7 @@ public final class Datapath implements AutoCloseable {
     public void start() {
         for (Worker worker : workers) worker.start();
         keeper.start();
-        flows.start();
+        if (fastPathAfter != Integer.MAX_VALUE) flows.start();
         network.onLinkChange(this::followPorts);
         network.onGenerationChange(() -> {
             program.routesChanged();

@@ -2,6 +2,7 @@ package io.ambo.node.datapath;
 
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
+import io.ambo.cluster.replication.Wakeup;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
@@ -35,8 +36,6 @@ final class FlowKeeper implements AutoCloseable {
     private static final long HARVEST_NS = 250_000_000;
     /** Of the time between two harvests, at most one part in so many is spent harvesting. */
     private static final int HARVEST_SHARE = 10;
-    /** The peers hear that a session is alive at least this often, and four times within each timeout. */
-    private static final int LONGEST_REFRESH_MS = 30_000, SHORTEST_REFRESH_MS = 250;
 
     private final SessionTable sessions;
     private final FlowCache cache;
@@ -49,10 +48,10 @@ final class FlowKeeper implements AutoCloseable {
     private final SessionTable.Visitor onInstall = this::install;
     private final SessionTable.Visitor onHarvested = this::harvested;
     private final SessionKey key = new SessionKey();
+    private final Wakeup offered = new Wakeup();
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread thread = Thread.ofPlatform().name("ambo-flows").unstarted(this::run);
     private volatile boolean running = true;
-    private volatile boolean asleep;
     private boolean stale;
 
     FlowKeeper(SessionTable sessions, FlowCache cache, DeltaPublisher publisher, Clock clock, CounterBank<NodeCounter>.Row counters) {
@@ -97,10 +96,7 @@ final class FlowKeeper implements AutoCloseable {
             offers.buffer().putLong(index + i,
                     session.segment().get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, session.offset() + i));
         offers.commit(index);
-        if (asleep) {
-            asleep = false;
-            LockSupport.unpark(thread);
-        }
+        offered.signal();
         return true;
     }
 
@@ -115,7 +111,7 @@ final class FlowKeeper implements AutoCloseable {
                     long took = clock.monotonicNs() - now;
                     harvestNs = now + Math.max(HARVEST_NS, HARVEST_SHARE * took);
                 }
-                if (installed == 0) sleep(harvestNs - clock.monotonicNs());
+                if (installed == 0) offered.await(this::hasWork, harvestNs - clock.monotonicNs());
                 else
                     LockSupport.parkNanos(TURN_NS);
             }
@@ -127,11 +123,7 @@ final class FlowKeeper implements AutoCloseable {
         }
     }
 
-    private void sleep(long ns) {
-        asleep = true;
-        if (offers.size() == 0 && ns > 0) LockSupport.parkNanos(ns);
-        asleep = false;
-    }
+    private boolean hasWork() { return !running || offers.size() > 0; }
 
     private void install(int type, org.agrona.MutableDirectBuffer buffer, int index, int length) {
         for (int i = 0; i < SessionKey.SIZE; i += Long.BYTES)
@@ -140,12 +132,11 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     private void install(SessionKey session, SessionRecord record) {
-        int flags = record.localFlags() & ~SessionRecord.CACHE_QUEUED;
-        record.localFlags(flags);
-        if ((flags & SessionRecord.CACHED) != 0 || !isEstablished(session, record)) return;
+        record.changeLocalFlags(SessionRecord.CACHE_QUEUED, 0);
+        if (record.hasLocal(SessionRecord.CACHED) || !isEstablished(session, record)) return;
         switch (access.install(session, record)) {
             case INSTALLED -> {
-                record.localFlags(flags | SessionRecord.CACHED);
+                record.changeLocalFlags(0, SessionRecord.CACHED);
                 counters.increment(NodeCounter.FLOWS_INSTALLED);
                 if (session.protocol() == PacketView.TCP && !record.has(SessionRecord.FAST_PATH)) {
                     record.addFlags(SessionRecord.FAST_PATH);
@@ -153,11 +144,11 @@ final class FlowKeeper implements AutoCloseable {
                 }
             }
             case FULL -> {
-                record.localFlags(flags | SessionRecord.CACHE_REFUSED);
+                record.changeLocalFlags(0, SessionRecord.CACHE_REFUSED);
                 counters.increment(NodeCounter.FLOW_CACHE_FULL);
             }
             case FAILED -> {
-                record.localFlags(flags | SessionRecord.CACHE_REFUSED);
+                record.changeLocalFlags(0, SessionRecord.CACHE_REFUSED);
                 counters.increment(NodeCounter.FLOWS_REFUSED);
             }
         }
@@ -174,14 +165,13 @@ final class FlowKeeper implements AutoCloseable {
     /** For the operator: "yes", or why the kernel does not forward this session's packets here. */
     static String describe(SessionKey key, SessionRecord session, int after) {
         if (session.has(SessionRecord.CLOSED)) return "no: the session is over";
-        int flags = session.localFlags();
-        if ((flags & SessionRecord.CACHED) != 0) return "yes";
+        if (session.hasLocal(SessionRecord.CACHED)) return "yes";
         if (key.protocol() != PacketView.TCP && key.protocol() != PacketView.UDP) return "no: only TCP and UDP";
         if (session.has(SessionRecord.MID_STREAM)) return "no: picked up mid-stream";
         if (session.has(SessionRecord.FRAGMENTED)) return "no: its segments come in fragments";
-        if ((flags & (SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE)) == 0) return "no: no packet came here";
+        if (!session.hasLocal(SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE)) return "no: no packet came here";
         if (!isEstablished(key, session)) return "no: opening or closing";
-        if ((flags & SessionRecord.CACHE_REFUSED) != 0) return "no: the flow cache is full";
+        if (session.hasLocal(SessionRecord.CACHE_REFUSED)) return "no: the flow cache is full";
         return session.packets(false) + session.packets(true) < after ? "no: too few packets yet" : "no: with its next packet";
     }
 
@@ -202,10 +192,10 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     private void harvested(SessionKey session, SessionRecord record) {
-        boolean cached = (record.localFlags() & SessionRecord.CACHED) != 0;
+        boolean cached = record.hasLocal(SessionRecord.CACHED);
         if (record.has(SessionRecord.CLOSED)) {
             stale = true;
-            record.localFlags(record.localFlags() & ~SessionRecord.CACHED);
+            record.changeLocalFlags(SessionRecord.CACHED, 0);
             return;
         }
         int originalEnd = record.original().maxEnd();
@@ -215,12 +205,11 @@ final class FlowKeeper implements AutoCloseable {
         if (!cached && !access.refresh(session, record)) return;
         if (cached && !access.joinInto(record)) {
             stale = true;
-            record.localFlags(record.localFlags() & ~SessionRecord.CACHED);
+            record.changeLocalFlags(SessionRecord.CACHED, 0);
             return;
         }
-        record.localFlags(record.localFlags() | SessionRecord.CACHED);
-        long refreshMs = Math.clamp(record.timeoutMs() / 4, SHORTEST_REFRESH_MS, LONGEST_REFRESH_MS);
-        boolean refreshed = record.lastSeenMs() / refreshMs != seenMs / refreshMs;
+        record.changeLocalFlags(0, SessionRecord.CACHED);
+        boolean refreshed = record.isRefreshDue(seenMs);
         boolean advanced = session.protocol() == PacketView.TCP && (advanced(originalEnd, record.original().maxEnd(), record.reply())
                 || advanced(replyEnd, record.reply().maxEnd(), record.original()));
         if (refreshed || advanced) publisher.publish(session, record, false);

@@ -138,13 +138,13 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
         boolean owns = owners.owns(key, session);
         boolean inView = owners.inView(session.owner());
         SessionExpiry.Action action = expiry.decide(session, nowMs, owns, inView);
-        if (action != SessionExpiry.Action.CLOSE || (session.localFlags() & SessionRecord.CACHED) == 0) return action;
+        if (action != SessionExpiry.Action.CLOSE || !session.hasLocal(SessionRecord.CACHED)) return action;
         // Perhaps the kernel has seen it since.
         fastPath.refresh(key, session);
         action = expiry.decide(session, nowMs, owns, inView);
         if (action != SessionExpiry.Action.CLOSE) return action;
         fastPath.remove(key, session);
-        session.localFlags(session.localFlags() & ~SessionRecord.CACHED);
+        session.changeLocalFlags(SessionRecord.CACHED, 0);
         return action;
     }
 

@@ -3,6 +3,7 @@ package io.ambo.node.datapath;
 import static io.ambo.node.packet.DropReason.NONE;
 
 import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.node.firewall.Policy;
@@ -12,11 +13,10 @@ import io.ambo.node.packet.Fragments;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
 import io.ambo.node.packet.RateLimiter;
-import io.ambo.cluster.replication.StrayOutlet;
-import org.jspecify.annotations.Nullable;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.NextHop;
 import io.ambo.node.routing.Routes;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A packet's way through the slow path, on one page. Every branch is here, in order; what it calls computes and does not decide. Owned by one worker;

@@ -48,7 +48,7 @@ final class RelatedError implements SessionTable.Visitor {
             return;
         }
         if (!quoted.isTcp()) return;
-        if ((session.localFlags() & SessionRecord.CACHED) != 0) fastPath.refresh(key, session);
+        if (session.hasLocal(SessionRecord.CACHED)) fastPath.refresh(key, session);
         boolean ofReply = sourceIsHigh != session.has(SessionRecord.ORIGINAL_FROM_HIGH);
         TcpHalf sender = ofReply ? session.reply() : session.original();
         TcpHalf receiver = ofReply ? session.original() : session.reply();

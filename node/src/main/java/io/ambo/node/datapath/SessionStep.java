@@ -30,11 +30,6 @@ final class SessionStep implements SessionTable.Visitor {
         NOT_PART
     }
 
-    /** The peers hear that a session is alive at least this often, and four times within each timeout. */
-    private static final int LONGEST_REFRESH_MS = 30_000;
-    private static final int SHORTEST_REFRESH_MS = 250;
-    private static final int SEEN_WHOLE = SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE | SessionRecord.COMPLETE;
-
     private final PacketView packet;
     private final DeltaPublisher publisher;
     private final FastPath fastPath;
@@ -91,7 +86,8 @@ final class SessionStep implements SessionTable.Visitor {
         epoch = session.epoch();
         reason = DropReason.NONE;
         peerKnowsMore = false;
-        boolean cached = (session.localFlags() & SessionRecord.CACHED) != 0;
+        // Datagrams change nothing that the kernel has to be asked for first.
+        boolean cached = packet.isTcp() && session.hasLocal(SessionRecord.CACHED);
         if (cached) fastPath.refresh(key, session);
         if (isOver(session, sender, receiver)) {
             outcome = Outcome.OVER;
@@ -112,9 +108,8 @@ final class SessionStep implements SessionTable.Visitor {
         int ack = sender.ack();
         boolean headless = packet.fragmentOffset() > 0;
         if (packet.isTcp() && !headless) {
-            boolean seenWhole = (session.localFlags() & SEEN_WHOLE) == SEEN_WHOLE;
             boolean elsewhere = wasFastElsewhere(session, ofReply);
-            DropReason refused = TcpTracker.track(session, sender, receiver, packet, seenWhole,
+            DropReason refused = TcpTracker.track(session, sender, receiver, packet, session.isSeenWhole(),
                     elsewhere && !hasPeers.getAsBoolean());
             if (refused != DropReason.NONE) {
                 peerKnowsMore = elsewhere;
@@ -124,7 +119,7 @@ final class SessionStep implements SessionTable.Visitor {
         } else if (!packet.isTcp()) {
             sender.raiseState(TcpHalf.ESTABLISHED);
         }
-        session.localFlags(session.localFlags() | seenFlag(ofReply));
+        session.changeLocalFlags(0, SessionRecord.seenFlag(ofReply));
         session.count(ofReply, 1, packet.ipLength());
         boolean climbed = sender.state() != senderState || receiver.state() != receiverState;
         boolean advanced = packet.isTcp() && (crossed(seqEnd, sender.seqEnd(), TcpTracker.step(receiver.maxWindow()))
@@ -133,23 +128,22 @@ final class SessionStep implements SessionTable.Visitor {
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
         if (climbed || advanced || tookOver || refreshed) publisher.publish(key, session, false);
-        if (cached && packet.isTcp()) {
-            // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back. Datagrams change nothing.
-            session.localFlags(session.localFlags() & ~SessionRecord.CACHED);
+        if (cached) {
+            // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back.
+            session.changeLocalFlags(SessionRecord.CACHED, 0);
             fastPath.remove(key, session);
-        } else if (!cached && !headless) {
+        } else if (!headless) {
             offer(key, session, refreshed);
         }
         outcome = Outcome.PASS;
     }
 
     private void offer(SessionKey key, SessionRecord session, boolean refreshed) {
-        int flags = session.localFlags();
-        if ((flags & SessionRecord.CACHE_QUEUED) != 0) return;
-        if ((flags & SessionRecord.CACHE_REFUSED) != 0 && !refreshed) return;
+        if (session.hasLocal(SessionRecord.CACHED | SessionRecord.CACHE_QUEUED)) return;
+        if (session.hasLocal(SessionRecord.CACHE_REFUSED) && !refreshed) return;
         if (session.packets(false) + session.packets(true) < fastPath.after()) return;
         if (!FlowKeeper.isEstablished(key, session) || !fastPath.offer(key)) return;
-        session.localFlags(flags & ~SessionRecord.CACHE_REFUSED | SessionRecord.CACHE_QUEUED);
+        session.changeLocalFlags(SessionRecord.CACHE_REFUSED, SessionRecord.CACHE_QUEUED);
     }
 
     /**
@@ -157,8 +151,7 @@ final class SessionStep implements SessionTable.Visitor {
      * gone the flow's first packet here is taken at its word.
      */
     private static boolean wasFastElsewhere(SessionRecord session, boolean ofReply) {
-        int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
-        return session.has(SessionRecord.FAST_PATH) && (session.localFlags() & followed) == 0;
+        return session.has(SessionRecord.FAST_PATH) && !session.hasLocal(SessionRecord.followedFlag(ofReply));
     }
 
     private boolean isOver(SessionRecord session, TcpHalf sender, TcpHalf receiver) {
@@ -178,26 +171,23 @@ final class SessionStep implements SessionTable.Visitor {
      * @return true when the flow has come to this node
      */
     private static boolean follow(SessionRecord session, boolean ofReply) {
-        int flags = session.localFlags();
-        int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
-        session.localFlags(flags | followed);
-        return (flags & (followed | SessionRecord.COMPLETE)) == 0;
+        int followed = SessionRecord.followedFlag(ofReply);
+        boolean comes = !session.hasLocal(followed | SessionRecord.COMPLETE);
+        session.changeLocalFlags(0, followed);
+        return comes;
     }
 
     /** Notes the time. @return true when the peers should hear of it */
     private boolean keepAlive(SessionRecord session) {
-        long refreshMs = Math.clamp(session.timeoutMs() / 4, SHORTEST_REFRESH_MS, LONGEST_REFRESH_MS);
-        boolean due = nowMs / refreshMs != session.lastSeenMs() / refreshMs;
-        session.lastSeenMs(Math.max(nowMs, session.lastSeenMs()));
-        return due;
+        long beforeMs = session.lastSeenMs();
+        session.lastSeenMs(Math.max(nowMs, beforeMs));
+        return session.isRefreshDue(beforeMs);
     }
 
     private void renewTimeout(SessionRecord session) {
         Rule rule = policy.rule(session.rule());
         session.timeoutMs(policy.timeouts().idleTimeoutMs(Timeouts.phase(session, packet.protocol()), rule));
     }
-
-    private static int seenFlag(boolean ofReply) { return ofReply ? SessionRecord.REPLY_SEEN_HERE : SessionRecord.ORIGINAL_SEEN_HERE; }
 
     /** Whether a value has passed a multiple of a step (a power of two). */
     private static boolean crossed(int before, int after, int step) {

@@ -81,8 +81,7 @@ public final class FlowCache {
             write(true, record);
             value.set(ValueLayout.JAVA_LONG, CREATED, record.created());
             value.set(ValueLayout.JAVA_INT, EPOCH, record.epoch());
-            int whole = SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE | SessionRecord.COMPLETE;
-            value.set(ValueLayout.JAVA_INT, FLAGS, (record.localFlags() & whole) == whole ? SEEN_WHOLE : 0);
+            value.set(ValueLayout.JAVA_INT, FLAGS, record.isSeenWhole() ? SEEN_WHOLE : 0);
             int result = Bpf.update(useKey(session), key, value, Bpf.ANY);
             if (result == 0) return Install.INSTALLED;
             return result == -Errno.E2BIG ? Install.FULL : Install.FAILED;
@@ -196,9 +195,7 @@ public final class FlowCache {
             long seenNs = value.get(ValueLayout.JAVA_LONG, at + LAST_SEEN);
             if (seenNs == 0) return;
             record.lastSeenMs(Math.max(record.lastSeenMs(), seenNs / NANOSECONDS_PER_MS));
-            int seen = ofReply ? SessionRecord.REPLY_SEEN_HERE : SessionRecord.ORIGINAL_SEEN_HERE;
-            int followed = ofReply ? SessionRecord.REPLY_FOLLOWED : SessionRecord.ORIGINAL_FOLLOWED;
-            record.localFlags(record.localFlags() | seen | (newest ? followed : 0));
+            record.changeLocalFlags(0, SessionRecord.seenFlag(ofReply) | (newest ? SessionRecord.followedFlag(ofReply) : 0));
         }
     }
 }

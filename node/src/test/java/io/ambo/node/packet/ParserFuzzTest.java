@@ -1,9 +1,9 @@
 package io.ambo.node.packet;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
-import java.util.stream.Stream;
 
 /**
  * Any bytes as a frame. Ordinary runs go through the samples;
