@@ -6,6 +6,7 @@
 
 #define AMBO_MAX_PORTS 64
 #define AMBO_MAX_QUEUES 64
+#define AMBO_MAX_INTERFACES 1024
 #define AMBO_MAX_LOCAL_ADDRESSES 4096
 
 // One name for each way a frame can go, in the order of XdpCounter. All before `punted` go to the kernel.
@@ -24,7 +25,8 @@
     X(dropped_no_socket)            \
     X(forwarded)                    \
     X(punted_out_of_window)         \
-    X(punted_next_hop)
+    X(punted_next_hop)              \
+    X(dropped_no_headroom)
 
 enum ambo_verdict {
 #define X(name) AMBO_##name,
@@ -41,19 +43,37 @@ struct ambo_counters {
 };
 _Static_assert(sizeof(struct ambo_counters) == 8 * AMBO_VERDICTS_END, "one counter for each verdict");
 
-// Map `settings`: its only entry. Zeroed memory means: take no traffic.
+// Map `settings`: its only entry. Zeroed memory means: take no traffic, forward nothing.
 struct ambo_settings {
+    __u32 layout; // which build's structs the pinned maps hold, see XdpProgram
     __u32 gate_open;
     __u32 route_generation; // another number with each change of routes, neighbours or links
+    __u32 reserved;
+    __u64 forward_until_ns; // CLOCK_MONOTONIC_COARSE; the node moves it on while it lives
 };
-_Static_assert(sizeof(struct ambo_settings) == 8, "shared with XdpProgram");
+_Static_assert(sizeof(struct ambo_settings) == 24, "shared with XdpProgram");
 
 // Map `ports`, by interface index: which of the node's ports that is, and the hardware address it answers to.
 struct ambo_port {
-    __u16 number;
-    __u16 mac[3]; // network order, as in the frame
+    __u8 number;
+    __u8 untagged; // frames without a tag belong to a data interface
+    __u16 mac[3];  // network order, as in the frame
 };
 _Static_assert(sizeof(struct ambo_port) == 8, "shared with XdpProgram");
+
+// Key of map `vlans`: the tags of the data interfaces.
+struct ambo_vlan {
+    __u32 ifindex; // of the device that carries the frames
+    __u32 id;
+};
+_Static_assert(sizeof(struct ambo_vlan) == 8, "shared with XdpProgram");
+
+// Map `egresses`, by index of a data interface: how its frames leave.
+struct ambo_egress {
+    __u32 ifindex; // of the device that carries the frames
+    __u32 vlan;    // 0: no tag
+};
+_Static_assert(sizeof(struct ambo_egress) == 8, "shared with XdpProgram");
 
 // Key of map `flows4`: both ends of a session, the lower one (by address, then port) first. Network order.
 struct ambo_flow_key4 {
@@ -99,7 +119,7 @@ struct ambo_hop {
     __u32 ifindex;
     __u16 mtu;
     __u16 mac[6]; // destination, source: the first 12 bytes of the frame
-    __u16 reserved;
+    __u16 vlan;   // 0: no tag
 };
 _Static_assert(sizeof(struct ambo_hop) == 32, "written by the program alone");
 
@@ -109,7 +129,7 @@ struct ambo_direction {
     __u64 bytes;        // of IP
     __u64 last_seen_ns; // CLOCK_MONOTONIC_COARSE; 0: not yet
     struct ambo_half half;
-    __u32 reserved;
+    __u32 idle_ms; // the session's timeout; both directions have the same
     struct ambo_hop hop;
 };
 _Static_assert(sizeof(struct ambo_direction) == 80, "shared with FlowCache");
@@ -124,8 +144,9 @@ struct ambo_flow {
     __u64 created; // of the incarnation that this is a copy of
     __u32 epoch;
     __u32 flags;
+    __u64 installed_ns; // when it was last heard of, by anybody, before it came here
 };
-_Static_assert(sizeof(struct ambo_flow) == 176, "shared with FlowCache");
+_Static_assert(sizeof(struct ambo_flow) == 184, "shared with FlowCache");
 
 // Key of map `local6`.
 struct ambo_address6 {

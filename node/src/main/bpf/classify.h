@@ -10,6 +10,21 @@ struct {
     __type(value, struct ambo_port);
 } ports SEC(".maps");
 
+// The value means nothing.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, AMBO_MAX_INTERFACES);
+    __type(key, struct ambo_vlan);
+    __type(value, __u8);
+} vlans SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, AMBO_MAX_INTERFACES);
+    __type(key, __u32); // interface index
+    __type(value, struct ambo_egress);
+} egresses SEC(".maps");
+
 // Addresses of this host. The value means nothing.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

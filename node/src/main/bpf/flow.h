@@ -131,8 +131,10 @@ static __always_inline int find_hop(struct xdp_md *ctx, struct ambo_hop *hop, co
     }
     if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS) return 0;
     __u32 index = fib.ifindex;
-    if (!bpf_map_lookup_elem(&ports, &index)) return 0;
-    hop->ifindex = index;
+    const struct ambo_egress *egress = bpf_map_lookup_elem(&egresses, &index);
+    if (!egress) return 0;
+    hop->ifindex = egress->ifindex;
+    hop->vlan = egress->vlan;
     hop->mtu = fib.mtu_result;
     __builtin_memcpy(hop->mac, fib.dmac, 6);
     __builtin_memcpy(hop->mac + 3, fib.smac, 6);
@@ -184,11 +186,60 @@ static __always_inline void decrement_ttl(struct iphdr *ip)
     ip->ttl--;
 }
 
+// Whether frames with this tag, or without one, belong to a data interface. A priority tag (id 0) is looked at by Java.
+static __always_inline int is_data_interface(const struct xdp_md *ctx, const struct ambo_port *port, const struct packet *packet, int tagged)
+{
+    if (!tagged) return port->untagged;
+    struct ambo_vlan key = { .ifindex = ctx->ingress_ifindex, .id = packet->vlan };
+    return bpf_map_lookup_elem(&vlans, &key) != NULL;
+}
+
+// The coarse clock may lag behind the one that Java reads, so a moment may lie in the future.
+static __always_inline int is_longer_ago(__u64 moment, __u64 now, __u64 span)
+{
+    return now > moment && now - moment > span;
+}
+
+// Neither end has been heard within the session's timeout: Java, which has perhaps heard of it, decides whether it is over.
+static __always_inline int is_idle(const struct ambo_flow *flow, int from, __u64 now)
+{
+    __u64 idle_ns = flow->direction[from & 1].idle_ms * 1000000ull;
+    return is_longer_ago(flow->direction[from & 1].last_seen_ns, now, idle_ns)
+        && is_longer_ago(flow->direction[!from].last_seen_ns, now, idle_ns) && is_longer_ago(flow->installed_ns, now, idle_ns);
+}
+
+// Leaves the frame with the next hop's addresses and tag. Returns 0 when the driver left no room for a tag.
+static __always_inline int write_link_header(struct xdp_md *ctx, const struct ambo_hop *hop, __u16 type, int tagged)
+{
+    if (tagged && !hop->vlan) {
+        if (bpf_xdp_adjust_head(ctx, sizeof(struct vlan_header))) return 0;
+    } else if (!tagged && hop->vlan) {
+        if (bpf_xdp_adjust_head(ctx, -(int)sizeof(struct vlan_header))) return 0;
+    }
+    struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
+    struct ethhdr *ethernet = take(&packet, sizeof(struct ethhdr));
+    if (!ethernet) return 0;
+    __builtin_memcpy(ethernet, hop->mac, 12);
+    if (!hop->vlan) {
+        ethernet->h_proto = bpf_htons(type);
+        return 1;
+    }
+    struct vlan_header *vlan = take(&packet, sizeof(struct vlan_header));
+    if (!vlan) return 0;
+    ethernet->h_proto = bpf_htons(ETH_P_8021Q);
+    vlan->tag = bpf_htons(hop->vlan);
+    vlan->type = bpf_htons(type);
+    return 1;
+}
+
 // Forwards the frame, or says that it is not for this stage. `verdict` is set when Java should get it for a reason worth counting.
 static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_port *port, enum ambo_verdict *verdict)
 {
     struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
     if (!parse_ethernet(&packet) || !is_addressed_to(port, packet.ethernet)) return -1;
+    int tagged = packet.type == ETH_P_8021Q;
+    if (!parse_vlan(&packet) || !is_data_interface(ctx, port, &packet, tagged)) return -1;
+    const void *ip_start = packet.cursor;
     __u32 ip_length, headers;
     if (packet.type == ETH_P_IP) {
         if (!parse_ipv4(&packet)) return -1;
@@ -206,7 +257,7 @@ static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_po
     }
     if (packet.protocol != IPPROTO_UDP && packet.protocol != IPPROTO_TCP) return -1;
     // The frame may be longer than its packet (padding), never shorter.
-    if ((void *)(long)ctx->data + sizeof(struct ethhdr) + ip_length > packet.end) return -1;
+    if (ip_start + ip_length > packet.end) return -1;
 
     const struct ports *ports_ = packet.cursor;
     __u32 payload = 0;
@@ -233,6 +284,7 @@ static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_po
 
     struct ambo_direction *direction = &flow->direction[from & 1];
     __u64 now = bpf_ktime_get_coarse_ns();
+    if (now > now_set->forward_until_ns || is_idle(flow, from, now)) return -1;
     if (!find_hop(ctx, &direction->hop, &packet, ip_length, now, now_set->route_generation)) {
         *verdict = AMBO_punted_next_hop;
         return -1;
@@ -247,7 +299,14 @@ static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_po
 
     if (packet.ipv4) decrement_ttl((struct iphdr *)packet.ipv4);
     else if (packet.ipv6) ((struct ipv6hdr *)packet.ipv6)->hop_limit--;
-    __builtin_memcpy((void *)packet.ethernet, direction->hop.mac, 12);
+    if (tagged || direction->hop.vlan) {
+        if (!write_link_header(ctx, &direction->hop, packet.type, tagged)) {
+            count(AMBO_dropped_no_headroom);
+            return XDP_DROP;
+        }
+    } else {
+        __builtin_memcpy((void *)packet.ethernet, direction->hop.mac, 12);
+    }
     count(AMBO_forwarded);
     return bpf_redirect(direction->hop.ifindex, 0);
 }

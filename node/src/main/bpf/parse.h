@@ -43,6 +43,7 @@ struct packet {
     __u8 protocol;  // behind any extension headers
     __u8 icmp_type; // of ICMPv6
     __u8 later_fragment; // not the first: there is no transport header
+    __u16 vlan;          // 802.1Q id, 0: no tag
 };
 
 // Takes `size` bytes off the rest of the frame, or returns NULL when there are fewer.
@@ -69,6 +70,7 @@ static __always_inline int parse_vlan(struct packet *packet)
     const struct vlan_header *vlan = take(packet, sizeof(*vlan));
     if (!vlan) return 0;
     packet->type = bpf_ntohs(vlan->type);
+    packet->vlan = bpf_ntohs(vlan->tag) & 0x0FFF;
     return 1;
 }
 

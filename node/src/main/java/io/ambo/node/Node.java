@@ -28,6 +28,7 @@ import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.jspecify.annotations.Nullable;
@@ -42,7 +43,12 @@ public final class Node implements AutoCloseable {
     /** A peer's clock that is further ahead than this does not move ours. */
     private static final long CLOCK_AHEAD_LIMIT_MS = 60_000;
 
+    private static final long RESTART_DELAY_NS = 200_000_000;
+
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+
+    /** What is pinned is left to the next process. A start that fails leaves what it has found. */
+    private volatile boolean fastPathStays;
 
     private Node() {}
 
@@ -71,7 +77,15 @@ public final class Node implements AutoCloseable {
         ChronicleSessionTable sessions = part(ChronicleSessionTable.open(config.node().stateDir(), config.limits().sessions(), clock));
         HybridClock hybridClock = new HybridClock(clock, CLOCK_AHEAD_LIMIT_MS);
 
-        XdpProgram program = part(XdpProgram.load(config.limits().flows()));
+        XdpProgram program = XdpProgram.open(config.node().pinDir(), config.limits().flows());
+        fastPathStays = program.isAdopted();
+        part(() -> {
+            if (fastPathStays) program.close();
+            else
+                program.remove();
+        });
+        int adopted = program.isAdopted() ? Datapath.adoptFlows(config, program, sessions) : 0;
+        if (program.isAdopted()) LOG.info("adopted the fast path in {} with {} flows", config.node().pinDir(), adopted);
         program.setLocalAddresses(network.localAddresses());
         network.onLocalAddressesChange(() -> program.setLocalAddresses(network.localAddresses()));
 
@@ -80,13 +94,15 @@ public final class Node implements AutoCloseable {
         Cluster cluster = part(join(config, workers, sessions, hybridClock, clock, events));
         RunningConfig running = new RunningConfig(file, config);
         Datapath datapath = part(new Datapath(config, workers, network, program, sessions, cluster, hybridClock, clock, running::ruleName));
+        datapath.countAdopted(adopted);
         events.attach(datapath);
         datapath.start();
         running.onChange(datapath::policy);
         rehearsal.join();
         events.open(cluster.gate());
+        fastPathStays = false;
 
-        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program);
+        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program, this::onRestart);
         LocalAnswers answers = new LocalAnswers(control);
         cluster.answerWith(answers::answer);
         ControlServer server = part(
@@ -144,6 +160,15 @@ public final class Node implements AutoCloseable {
         } catch (IOException e) {
             throw new IllegalArgumentException("node.state-dir = " + directory + " cannot be made: " + e.getMessage(), e);
         }
+    }
+
+    private void onRestart() {
+        fastPathStays = true;
+        Thread.ofPlatform().name("ambo-restart").start(() -> {
+            // The answer is on its way to the operator.
+            LockSupport.parkNanos(RESTART_DELAY_NS);
+            System.exit(0);
+        });
     }
 
     private <T extends AutoCloseable> T part(T part) {

@@ -26,13 +26,14 @@ import io.ambo.proto.control.Member;
 import io.ambo.proto.control.Members;
 import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
+import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Version;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.CRC32C;
 
-/** What the node says of itself on the control socket. Reads only, but for {@link #reload}; any thread. */
+/** What the node says of itself on the control socket. Reads only, but for {@link #reload} and {@link #restart}; any thread. */
 final class NodeControl implements ControlTarget {
     private static final String VERSION = version(Node.class.getPackage().getImplementationVersion());
 
@@ -44,9 +45,11 @@ final class NodeControl implements ControlTarget {
     private final Datapath datapath;
     private final KernelNetwork network;
     private final XdpProgram program;
+    private final Runnable onRestart;
 
     NodeControl(Clock clock, RunningConfig running, Cluster cluster, SessionTable sessions, Datapath datapath, KernelNetwork network,
-            XdpProgram program) {
+            XdpProgram program, Runnable onRestart) {
+        this.onRestart = onRestart;
         this.clock = clock;
         this.running = running;
         this.cluster = cluster;
@@ -126,6 +129,12 @@ final class NodeControl implements ControlTarget {
 
     @Override
     public Reload reload(boolean dryRun) { return running.reload(dryRun); }
+
+    @Override
+    public Restart restart() {
+        onRestart.run();
+        return Restart.newBuilder().setFlows(datapath.flows()).setSurviveMs(running.config().datapath().surviveMs()).build();
+    }
 
     private long uptimeMs() { return clock.monotonicMs() - startedMs; }
 

@@ -17,6 +17,7 @@ import picocli.CommandLine.Spec;
 /** The operator's command. Asks any node of the cluster and shows all of it. */
 @Command(name = "ambo", description = "Ambo, a stateful firewall that runs as an active-active pair. Every command asks one node, and shows the whole cluster.", subcommands = {
         StatusCommand.class, MembersCommand.class, SessionsCommand.class, CountersCommand.class, ConfigCommand.class, ReloadCommand.class,
+        RestartCommand.class,
         VersionCommand.class,
         HelpCommand.class }, versionProvider = AmboCli.class, mixinStandardHelpOptions = true, scope = CommandLine.ScopeType.INHERIT, synopsisSubcommandLabel = "COMMAND", footer = {
                 "%nExamples:", "  ambo status", "  ambo sessions list --port 443", "  ambo help sessions list",
@@ -94,7 +95,8 @@ public final class AmboCli implements Runnable, IVersionProvider {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "what shall it do? status, members, sessions, counters, config, reload, version");
+        throw new ParameterException(spec.commandLine(),
+                "what shall it do? status, members, sessions, counters, config, reload, restart, version");
     }
 
     @Override

@@ -83,7 +83,7 @@ public final class Lab implements AutoCloseable {
         return LabRegistry.abandoned();
     }
 
-    private static String freeId() {
+    static String freeId() {
         String base = "p" + ProcessHandle.current().pid();
         String id = base;
         for (int i = 2; LabRegistry.exists(id); i++) id = base + "x" + i;
@@ -221,16 +221,23 @@ public final class Lab implements AutoCloseable {
     }
 
     private void configure(Policy policy) {
+        writeClusterKey(directory());
+        for (LabNode node : nodes()) {
+            node.mountBpfFileSystem();
+            node.configure(policy);
+        }
+    }
+
+    static void writeClusterKey(Path directory) {
         try {
             byte[] key = new byte[48];
             RANDOM.nextBytes(key);
-            Path file = Files.createFile(directory().resolve("cluster.key"),
+            Path file = Files.createFile(directory.resolve("cluster.key"),
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
             Files.writeString(file, Base64.getEncoder().encodeToString(key));
         } catch (IOException failed) {
             throw new LabException("cannot write the cluster key", failed);
         }
-        for (LabNode node : nodes()) node.configure(policy);
     }
 
     /** Takes it down: processes, namespaces, files. */

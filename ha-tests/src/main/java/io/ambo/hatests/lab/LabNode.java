@@ -18,6 +18,7 @@ public final class LabNode {
     private final int number;
     private final NetworkNamespace host;
     private final Path directory;
+    private String processors = "";
 
     /** @param number 1 for a, 2 for b: the last part of its addresses */
     LabNode(String name, int number, NetworkNamespace host, Path directory) {
@@ -45,6 +46,14 @@ public final class LabNode {
 
     public Path stateDirectory() { return directory.resolve("state"); }
 
+    /** A bpffs of its own, as a host has one at /sys/fs/bpf (which is hidden from what ip-netns runs). */
+    Path bpfFileSystem() {
+        return directory.resolve("bpf");
+    }
+
+    /** Where its fast path is pinned. */
+    public Path pins() { return bpfFileSystem().resolve("ambo"); }
+
     public Path controlSocket() { return stateDirectory().resolve("control.sock"); }
 
     public Path log() { return directory.resolve("log"); }
@@ -57,6 +66,7 @@ public final class LabNode {
                 node:
                   name: %s
                   state-dir: %s
+                  pin-dir: %s
                 interfaces:
                   - { name: left, zone: clients }
                   - { name: right, zone: servers }
@@ -66,7 +76,7 @@ public final class LabNode {
                   multicast: 239.192.10.1:45588
                   key-file: %s
                   park: %s
-                """.formatted(name, stateDirectory(), syncAddress(), directory.resolveSibling("cluster.key"), policy.park())
+                """.formatted(name, stateDirectory(), pins(), syncAddress(), directory.resolveSibling("cluster.key"), policy.park())
                 + policy.yaml());
     }
 
@@ -80,11 +90,26 @@ public final class LabNode {
         }
     }
 
+    void mountBpfFileSystem() {
+        try {
+            Files.createDirectories(bpfFileSystem());
+        } catch (IOException failed) {
+            throw new LabException("cannot make " + bpfFileSystem(), failed);
+        }
+        Command.run("mount", "-t", "bpf", "ambo-lab", bpfFileSystem().toString());
+    }
+
+    /** Keeps its JVM on these processors (as taskset(1) takes them) from the next start on. */
+    public void runOn(String processors) {
+        this.processors = processors;
+    }
+
     /** Starts the JVM and returns at once. */
     public void start() {
         if (isRunning()) throw new LabException("node " + name + " runs already");
         // setsid: a ctrl-C in the terminal reaches the lab, which then decides about its nodes.
-        List<String> words = Stream.of(List.of("setsid"), host.command(), JvmCommand.node(config()))
+        List<String> words = Stream.of(List.of("setsid"), host.command(),
+                processors.isEmpty() ? List.<String>of() : List.of("taskset", "-c", processors), JvmCommand.node(config()))
                 .flatMap(List::stream).toList();
         try {
             Process process = new ProcessBuilder(words).directory(directory.toFile()).redirectErrorStream(true)

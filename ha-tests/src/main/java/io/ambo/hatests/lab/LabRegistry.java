@@ -58,8 +58,21 @@ final class LabRegistry {
                 first = first == null ? failed : first;
             }
         }
+        unmountBelow(directory(id));
         deleteTree(directory(id));
         if (first != null) throw first;
+    }
+
+    /** The nodes' bpffs: what they have pinned goes with it. */
+    private static void unmountBelow(Path directory) {
+        try {
+            for (String line : Files.readAllLines(Path.of("/proc/self/mounts"))) {
+                String mounted = line.split(" ", -1)[1];
+                if (mounted.startsWith(directory + "/")) Command.run("umount", mounted);
+            }
+        } catch (IOException unreadable) {
+            throw new LabException("cannot read the mounts", unreadable);
+        }
     }
 
     /** Removes the labs whose owners are gone. @return their ids */

@@ -33,6 +33,7 @@ public final class Libc {
     private static final MethodHandle SETSOCKOPT = function("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SENDMMSG = function("sendmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
     private static final MethodHandle IF_NAMETOINDEX = function("if_nametoindex", JAVA_INT, ADDRESS);
+    private static final MethodHandle SETAFFINITY = function("sched_setaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS);
     private static final MethodHandle RECV = function("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
     private static final int O_RDONLY = 0, O_CLOEXEC = 0x80000, CLONE_NEWNET = 0x40000000;
@@ -47,6 +48,16 @@ public final class Libc {
             check("setns", file, callInt(() -> (int) SETNS.invokeExact(CAPTURED.get(), fd, CLONE_NEWNET)));
         } finally {
             close(fd);
+        }
+    }
+
+    /** Keeps the calling thread on one processor from now on. */
+    public static void pinThread(int cpu) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment mask = arena.allocate(128, 8);
+            mask.set(JAVA_LONG, cpu / 64 * 8L, 1L << cpu % 64);
+            check("sched_setaffinity", "cpu=" + cpu,
+                    callInt(() -> (int) SETAFFINITY.invokeExact(CAPTURED.get(), 0, mask.byteSize(), mask)));
         }
     }
 
@@ -75,7 +86,8 @@ public final class Libc {
         }
     }
 
-    static int interfaceIndex(String device) {
+    /** In the calling thread's namespace. */
+    public static int interfaceIndex(String device) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment name = arena.allocateFrom(device);
             int index = callInt(() -> (int) IF_NAMETOINDEX.invokeExact(CAPTURED.get(), name));

@@ -22,6 +22,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
     static final List<ConfigKey> ALL = List.of(
             new ConfigKey("node.name", Apply.RESTART, c -> c.node().name()),
             new ConfigKey("node.state-dir", Apply.RESTART, c -> c.node().stateDir().toString()),
+            new ConfigKey("node.pin-dir", Apply.RESTART, c -> c.node().pinDir().toString()),
             new ConfigKey("node.control-socket", Apply.RESTART, c -> c.node().controlSocket().toString()),
             new ConfigKey("node.control-group", Apply.RESTART, c -> c.node().controlGroup()),
             new ConfigKey("cluster.name", Apply.RESTART, c -> c.cluster().name()),
@@ -59,6 +60,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             new ConfigKey("datapath.xdp-mode", Apply.RESTART, c -> Units.word(c.datapath().xdpMode())),
             new ConfigKey("datapath.fast-path", Apply.RESTART, c -> Boolean.toString(c.datapath().fastPath())),
             new ConfigKey("datapath.fast-path-after", Apply.RESTART, c -> Integer.toString(c.datapath().fastPathAfter())),
+            new ConfigKey("datapath.survive", Apply.RESTART, c -> Units.durationMsText(c.datapath().surviveMs())),
             new ConfigKey("datapath.packet-memory", Apply.RESTART, c -> Units.sizeText(c.datapath().packetMemoryBytes())),
             new ConfigKey("logging.level", Apply.RESTART, c -> Units.word(c.logging().level())),
             new ConfigKey("logging.rule-lines-per-second", Apply.RESTART, c -> Integer.toString(c.logging().ruleLinesPerSecond())));
@@ -70,7 +72,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             "firewall.rules[].protocol", "firewall.rules[].ports", "firewall.rules[].source-ports", "firewall.rules[].action",
             "firewall.rules[].log",
             "firewall.rules[].timeout", "firewall.rules[].on-timeout", "firewall.rules[].mid-stream", "firewall.rules[].defer",
-            "firewall.rules[].max-sessions", "firewall.rules[].max-sessions-per-source");
+            "firewall.rules[].fast-path", "firewall.rules[].max-sessions", "firewall.rules[].max-sessions-per-source");
 
     /** Where a key of this name belongs, for somebody who put it into the wrong section. */
     static Optional<String> withLastName(String name) {

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConfigReader {
     static final String DEFAULT_STATE_DIR = "/var/lib/ambo";
+    static final String DEFAULT_PIN_DIR = "/sys/fs/bpf/ambo";
     private static final String DAY_LIMIT = "24d";
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
     private static final Pattern INTERFACE_NAME = Pattern.compile("[^\\s/:]{1,15}");
@@ -49,10 +50,11 @@ final class ConfigReader {
     private NodeConfig readNode(Section section) {
         String name = name(section.value("name"), "name this node, as its peers should see it");
         Path stateDir = path(section.value("state-dir"), DEFAULT_STATE_DIR);
+        Path pinDir = path(section.value("pin-dir"), DEFAULT_PIN_DIR);
         Path controlSocket = path(section.value("control-socket"), stateDir.resolve("control.sock").toString());
         String controlGroup = section.value("control-group").text("");
         section.close();
-        return new NodeConfig(name, stateDir, controlSocket, controlGroup);
+        return new NodeConfig(name, stateDir, pinDir, controlSocket, controlGroup);
     }
 
     private List<InterfaceConfig> readInterfaces(Value value) {
@@ -118,12 +120,13 @@ final class ConfigReader {
         OnTimeout onTimeout = section.value("on-timeout").oneOf(OnTimeout.class, OnTimeout.FORGET);
         MidStream midStream = section.value("mid-stream").oneOf(MidStream.class, MidStream.REFUSE);
         boolean defer = section.value("defer").flag(false);
+        boolean fastPath = section.value("fast-path").flag(true);
         int maxSessions = section.value("max-sessions").count(0, 0, Integer.MAX_VALUE);
         int maxSessionsPerSource = section.value("max-sessions-per-source").count(0, 0, Integer.MAX_VALUE);
         section.close();
         return new RuleConfig(name, from, to, source, destination, protocols, ports, sourcePorts, action, log, timeoutMs, onTimeout,
                 midStream,
-                defer, maxSessions, maxSessionsPerSource);
+                defer, fastPath, maxSessions, maxSessionsPerSource);
     }
 
     private static TimeoutConfig readTimeouts(Section section) {
@@ -166,8 +169,9 @@ final class ConfigReader {
         if (memory % (1 << 20) != 0) memoryValue.problem("is no multiple of 1MiB", "");
         boolean fastPath = section.value("fast-path").flag(true);
         int fastPathAfter = section.value("fast-path-after").count(8, 1, 1_000_000);
+        int surviveMs = section.value("survive").durationMs("10m", "1s", DAY_LIMIT);
         section.close();
-        return new DatapathConfig(workers, xdpMode, memory, fastPath, fastPathAfter);
+        return new DatapathConfig(workers, xdpMode, memory, fastPath, fastPathAfter, surviveMs);
     }
 
     private static LoggingConfig readLogging(Section section) {

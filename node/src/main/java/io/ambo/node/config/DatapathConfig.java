@@ -7,9 +7,10 @@ package io.ambo.node.config;
  * @param xdpMode           how the XDP program is attached
  * @param fastPath          established sessions are forwarded in the kernel
  * @param fastPathAfter     packets after which a session is put into the flow cache
+ * @param surviveMs         how long the kernel forwards the flows of its cache when it does not hear of the JVM
  * @param packetMemoryBytes packet buffers of one worker; a multiple of 1 MiB
  */
-public record DatapathConfig(int workers, XdpMode xdpMode, int packetMemoryBytes, boolean fastPath, int fastPathAfter) {
+public record DatapathConfig(int workers, XdpMode xdpMode, int packetMemoryBytes, boolean fastPath, int fastPathAfter, int surviveMs) {
     /** Worker count when the config leaves it to the host. */
     public static final int WORKERS_AUTO = 0;
 }

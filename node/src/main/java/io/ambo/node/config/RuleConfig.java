@@ -22,13 +22,14 @@ import java.util.TreeSet;
  * @param onTimeout            are both ends told
  * @param midStream            may a segment other than SYN open a session
  * @param defer                hold the opening packet until a peer has acknowledged its delta
+ * @param fastPath             may the kernel forward its established sessions
  * @param maxSessions          open at once by this rule; 0: no limit
  * @param maxSessionsPerSource the same for each source address; 0: no limit
  */
 public record RuleConfig(String name, Set<String> from, Set<String> to, AddressMatch source, AddressMatch destination,
         Set<Protocol> protocols,
         List<PortRange> ports, List<PortRange> sourcePorts, Action action, boolean log, int timeoutMs, OnTimeout onTimeout,
-        MidStream midStream, boolean defer, int maxSessions, int maxSessionsPerSource) {
+        MidStream midStream, boolean defer, boolean fastPath, int maxSessions, int maxSessionsPerSource) {
     public RuleConfig {
         // Sorted: their text goes into the digest that is compared with the peers', and a plain set's order differs from JVM to JVM.
         from = Collections.unmodifiableSortedSet(new TreeSet<>(from));

@@ -44,7 +44,7 @@ final class ClusterAnswers {
         if (request.getCommandCase() == Request.CommandCase.COMMAND_NOT_SET) {
             return response.setError(local.answer(request).getError()).build();
         }
-        boolean localOnly = request.getScope() == Scope.LOCAL || request.hasReload() || request.hasSessionLookup();
+        boolean localOnly = request.getScope() == Scope.LOCAL || LocalAnswers.isChange(request) || request.hasSessionLookup();
         if (request.hasSessionList() && !localOnly) return list(request, response);
         Map<String, CompletableFuture<NodeAnswer>> asked = localOnly ? Map.of() : ask(peers.peers(), request);
         response.addNodes(local.answer(request).toBuilder().setLocal(true));

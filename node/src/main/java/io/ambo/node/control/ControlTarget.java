@@ -7,10 +7,11 @@ import io.ambo.proto.control.Counter;
 import io.ambo.proto.control.Members;
 import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
+import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Version;
 import java.util.List;
 
-/** What a node can say of itself, and the one thing it can be told to do. Called on the control threads, several at once; a call may take milliseconds. */
+/** What a node can say of itself, and the few things it can be told to do. Called on the control threads, several at once; a call may take milliseconds. */
 public interface ControlTarget {
     String nodeName();
 
@@ -43,4 +44,7 @@ public interface ControlTarget {
 
     /** Reads the config file again and puts it into force, or says what keeps it from that. A dry run changes nothing. */
     Reload reload(boolean dryRun);
+
+    /** Ends the process a moment later; established flows stay in the kernel for the next one. */
+    Restart restart();
 }

@@ -106,6 +106,7 @@ final class Conversation extends SimpleChannelInboundHandler<byte[]> {
         try {
             Response response = answers.answer(request);
             if (request.hasReload() && !request.getReload().getDryRun()) audit(response);
+            if (request.hasRestart()) AUDIT.info("restart by uid={} pid={}", asker.uid(), asker.pid());
             return response;
         } catch (RuntimeException e) {
             LOG.error("control request {} failed", request.getCommandCase(), e);

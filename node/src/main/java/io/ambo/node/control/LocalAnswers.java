@@ -26,13 +26,18 @@ public final class LocalAnswers {
         } catch (InvalidProtocolBufferException e) {
             return Response.newBuilder().setError(failure(Failure.Code.BAD_REQUEST, "not a request", "")).build().toByteArray();
         }
-        NodeAnswer answer = parsed.hasReload()
+        NodeAnswer answer = isChange(parsed)
                 ? NodeAnswer.newBuilder().setNode(nodeName())
-                        .setError(failure(Failure.Code.REFUSED, "a node is reloaded through its own control socket only",
+                        .setError(failure(Failure.Code.REFUSED, "a node is changed through its own control socket only",
                                 "run ambo on that node"))
                         .build()
                 : answer(parsed);
         return Response.newBuilder().setId(parsed.getId()).addNodes(answer).build().toByteArray();
+    }
+
+    /** Concerns the asked node alone, and is done only for those who may use its socket. */
+    static boolean isChange(Request request) {
+        return request.hasReload() || request.hasRestart();
     }
 
     String nodeName() { return target.nodeName(); }
@@ -57,6 +62,7 @@ public final class LocalAnswers {
             case VERSION -> answer.setVersion(target.version());
             case COUNTERS -> answer.setCounters(counters(request.getCounters().getContains()));
             case RELOAD -> answer.setReload(target.reload(request.getReload().getDryRun()));
+            case RESTART -> answer.setRestart(target.restart());
             case SESSION_LIST -> answer.setSessionPage(new SessionReader(target).page(request.getSessionList()));
             case SESSION_SHOW -> answer.setSessionShow(new SessionReader(target).show(request.getSessionShow().getEnds()));
             case SESSION_COUNT -> answer.setSessionCount(new SessionReader(target).count(request.getSessionCount().getFilter()));

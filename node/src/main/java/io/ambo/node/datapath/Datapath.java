@@ -15,6 +15,7 @@ import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.io.Umem;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Fragments;
+import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.KernelNetwork;
 import io.ambo.node.sys.NetworkDevice;
 import io.ambo.node.sys.SysException;
@@ -52,6 +53,7 @@ public final class Datapath implements AutoCloseable {
     private final Keeper keeper;
     private final FlowKeeper flows;
     private final int fastPathAfter;
+    private volatile Policy policy;
     private final FirewallLog log;
     /** Port number to the device index that is attached now. Guarded by this. */
     private final Map<Integer, Integer> attached = new HashMap<>();
@@ -76,6 +78,15 @@ public final class Datapath implements AutoCloseable {
     }
 
     /**
+     * Takes over the flows that the kernel has gone on forwarding since an earlier process ended; without one there are none. Before {@link Cluster#join}.
+     *
+     * @return how many
+     */
+    public static int adoptFlows(Config config, XdpProgram program, SessionTable sessions) {
+        return FlowKeeper.adopt(sessions, program.flowCache(), config.datapath().fastPath());
+    }
+
+    /**
      * Builds everything; no packet is taken before {@link #start}.
      *
      * @param ruleName name of a rule's number, for log lines
@@ -91,11 +102,13 @@ public final class Datapath implements AutoCloseable {
             case GENERIC -> XdpProgram.ModeChoice.GENERIC_ONLY;
         };
         Policy policy = PolicyCompiler.compile(config);
+        this.policy = policy;
         SessionCounts counts = new SessionCounts(new SecureRandom().nextLong());
         WorkerContext.Identity identity = identity(cluster, hybridClock);
         log = new FirewallLog(ruleName, config.logging().ruleLinesPerSecond());
         WorkerContext.Limits limits = limits(config);
-        flows = new FlowKeeper(sessions, program.flowCache(), cluster.publisher(workerCount + 1), clock, counters.newRow());
+        flows = new FlowKeeper(sessions, program.flowCache(), program::forwardUntil, config.datapath().surviveMs() * 1_000_000L,
+                cluster.publisher(workerCount + 1), clock, counters.newRow(), policy);
         boolean fast = config.datapath().fastPath();
         fastPathAfter = fast ? config.datapath().fastPathAfter() : Integer.MAX_VALUE;
         int sockets = Math.max(1, network.ports().size()) * 16;
@@ -128,13 +141,16 @@ public final class Datapath implements AutoCloseable {
         });
         followPorts();
         for (Worker worker : workers) worker.awaitCommands();
+        program.releaseUnclaimed();
     }
 
-    /** From now on this config decides about sessions. Sessions that are open stay. */
+    /** From now on this config decides about sessions. Open ones that it forbids end, the others stay. */
     public void policy(Config config) {
-        Policy policy = PolicyCompiler.compile(config);
-        for (Worker worker : workers) worker.policy(policy);
-        keeper.policy(policy);
+        Policy compiled = PolicyCompiler.compile(config);
+        policy = compiled;
+        for (Worker worker : workers) worker.policy(compiled);
+        flows.policy(compiled);
+        keeper.policy(compiled);
     }
 
     /** Somebody waits for a delta. Any thread. */
@@ -167,8 +183,18 @@ public final class Datapath implements AutoCloseable {
 
     /** "yes" when the kernel forwards the session's packets on this node, else why it does not. */
     public String fastPath(SessionKey key, SessionRecord session) {
-        return fastPathAfter == Integer.MAX_VALUE ? "no: datapath.fast-path is off" : FlowKeeper.describe(key, session, fastPathAfter);
+        return fastPathAfter == Integer.MAX_VALUE
+                ? "no: datapath.fast-path is off"
+                : FlowKeeper.describe(key, session, policy, fastPathAfter);
     }
+
+    /** What {@link #adoptFlows} returned, for the counters. */
+    public synchronized void countAdopted(int adopted) {
+        lost.add(NodeCounter.FLOWS_ADOPTED, adopted);
+    }
+
+    /** Entries of the kernel's flow cache, a moment ago. */
+    public int flows() { return flows.flows(); }
 
     public CounterBank<DropReason> drops() { return drops; }
 
@@ -186,6 +212,12 @@ public final class Datapath implements AutoCloseable {
     /** Attaches what has appeared, lets go of what has vanished. */
     private synchronized void followPorts() {
         List<KernelNetwork.Port> ports = network.ports();
+        List<XdpProgram.Interface> interfaces = new ArrayList<>();
+        for (DataInterface each : network.interfaces()) {
+            if (each.index() > 0 && each.port() >= 0)
+                interfaces.add(new XdpProgram.Interface(each.index(), ports.get(each.port()).index(), each.vlan()));
+        }
+        program.setInterfaces(interfaces);
         for (int number = 0; number < ports.size(); number++) {
             KernelNetwork.Port port = ports.get(number);
             Integer now = attached.get(number);

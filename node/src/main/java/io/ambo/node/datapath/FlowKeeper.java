@@ -9,12 +9,15 @@ import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.fastpath.FlowCache;
+import io.ambo.node.firewall.Policy;
+import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.TcpTracker;
 import io.ambo.node.packet.PacketView;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import org.agrona.concurrent.MessageHandler;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.agrona.concurrent.ringbuffer.ManyToOneRingBuffer;
@@ -41,6 +44,8 @@ final class FlowKeeper implements AutoCloseable {
     private final FlowCache cache;
     private final DeltaPublisher publisher;
     private final Clock clock;
+    private final LongConsumer forwardUntil;
+    private final long surviveNs;
     private final CounterBank<NodeCounter>.Row counters;
     private final FlowCache.Access access;
     private final ManyToOneRingBuffer offers;
@@ -52,9 +57,20 @@ final class FlowKeeper implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread thread = Thread.ofPlatform().name("ambo-flows").unstarted(this::run);
     private volatile boolean running = true;
+    private volatile Policy policy;
+    /** Entries of the cache when it was last harvested. */
+    private volatile int flows;
     private boolean stale;
 
-    FlowKeeper(SessionTable sessions, FlowCache cache, DeltaPublisher publisher, Clock clock, CounterBank<NodeCounter>.Row counters) {
+    /**
+     * @param forwardUntil tells the kernel until when it may forward without this process
+     * @param surviveNs    how long that is
+     */
+    FlowKeeper(SessionTable sessions, FlowCache cache, LongConsumer forwardUntil, long surviveNs, DeltaPublisher publisher, Clock clock,
+            CounterBank<NodeCounter>.Row counters, Policy policy) {
+        this.forwardUntil = forwardUntil;
+        this.surviveNs = surviveNs;
+        this.policy = policy;
         this.sessions = sessions;
         this.cache = cache;
         this.publisher = publisher;
@@ -65,6 +81,34 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     void start() { thread.start(); }
+
+    void policy(Policy newPolicy) { policy = newPolicy; }
+
+    int flows() { return flows; }
+
+    /**
+     * Takes over what the kernel knows of the sessions that an earlier process put into the cache; without the fast path, empties it. Before the table hears
+     * of the peers: they may have given up sessions meanwhile that are alive here.
+     *
+     * @return entries taken over
+     */
+    static int adopt(SessionTable sessions, FlowCache cache, boolean fastPath) {
+        FlowCache.Access access = cache.newAccess();
+        int[] adopted = new int[1];
+        boolean[] known = new boolean[1];
+        SessionTable.Visitor visitor = (session, record) -> {
+            known[0] = !record.has(SessionRecord.CLOSED) && access.joinInto(record);
+            if (known[0]) record.changeLocalFlags(0, SessionRecord.CACHED);
+        };
+        access.harvest((session, entry) -> {
+            known[0] = false;
+            if (fastPath) sessions.update(session, visitor);
+            if (known[0]) adopted[0]++;
+            else
+                entry.remove(session);
+        });
+        return adopted[0];
+    }
 
     /**
      * For one thread of the slow path.
@@ -101,12 +145,13 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     private void run() {
-        long harvestNs = clock.monotonicNs() + HARVEST_NS;
+        long harvestNs = clock.monotonicNs();
         try {
             while (running) {
                 int installed = offers.read(onOffer, INSTALLS_PER_TURN);
                 long now = clock.monotonicNs();
                 if (now - harvestNs >= 0) {
+                    forwardUntil.accept(now + surviveNs);
                     harvest();
                     long took = clock.monotonicNs() - now;
                     harvestNs = now + Math.max(HARVEST_NS, HARVEST_SHARE * took);
@@ -133,7 +178,7 @@ final class FlowKeeper implements AutoCloseable {
 
     private void install(SessionKey session, SessionRecord record) {
         record.changeLocalFlags(SessionRecord.CACHE_QUEUED, 0);
-        if (record.hasLocal(SessionRecord.CACHED) || !isEstablished(session, record)) return;
+        if (record.hasLocal(SessionRecord.CACHED) || !mayInstall(session, record, policy)) return;
         switch (access.install(session, record)) {
             case INSTALLED -> {
                 record.changeLocalFlags(0, SessionRecord.CACHED);
@@ -154,8 +199,12 @@ final class FlowKeeper implements AutoCloseable {
         }
     }
 
-    /** Whether the kernel can follow the session by itself from here on. */
-    static boolean isEstablished(SessionKey key, SessionRecord session) {
+    /** Whether the kernel can follow the session by itself from here on, and shall. */
+    static boolean mayInstall(SessionKey key, SessionRecord session, Policy policy) {
+        return isEstablished(key, session) && policy.rule(session.rule()).fastPath();
+    }
+
+    private static boolean isEstablished(SessionKey key, SessionRecord session) {
         int not = SessionRecord.CLOSED | SessionRecord.TRANSLATED | SessionRecord.FRAGMENTED | SessionRecord.MID_STREAM;
         if (session.has(not)) return false;
         if (key.protocol() == PacketView.UDP) return true;
@@ -163,7 +212,7 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     /** For the operator: "yes", or why the kernel does not forward this session's packets here. */
-    static String describe(SessionKey key, SessionRecord session, int after) {
+    static String describe(SessionKey key, SessionRecord session, Policy policy, int after) {
         if (session.has(SessionRecord.CLOSED)) return "no: the session is over";
         if (session.hasLocal(SessionRecord.CACHED)) return "yes";
         if (key.protocol() != PacketView.TCP && key.protocol() != PacketView.UDP) return "no: only TCP and UDP";
@@ -171,6 +220,8 @@ final class FlowKeeper implements AutoCloseable {
         if (session.has(SessionRecord.FRAGMENTED)) return "no: its segments come in fragments";
         if (!session.hasLocal(SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE)) return "no: no packet came here";
         if (!isEstablished(key, session)) return "no: opening or closing";
+        Rule rule = policy.rule(session.rule());
+        if (!rule.fastPath()) return "no: rule " + rule.name() + " has fast-path: false";
         if (session.hasLocal(SessionRecord.CACHE_REFUSED)) return "no: the flow cache is full";
         return session.packets(false) + session.packets(true) < after ? "no: too few packets yet" : "no: with its next packet";
     }
@@ -181,7 +232,7 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     private void harvest() {
-        access.harvest((session, entry) -> {
+        flows = access.harvest((session, entry) -> {
             stale = false;
             if (!sessions.update(session, onHarvested)) stale = true;
             if (stale) {
@@ -208,7 +259,9 @@ final class FlowKeeper implements AutoCloseable {
             record.changeLocalFlags(SessionRecord.CACHED, 0);
             return;
         }
-        record.changeLocalFlags(0, SessionRecord.CACHED);
+        // The kernel takes the session for idle when it is the peer that sees its packets: with the next packet here it comes back.
+        stale = access.isIdle(clock.monotonicNs());
+        record.changeLocalFlags(SessionRecord.CACHED, stale ? 0 : SessionRecord.CACHED);
         boolean refreshed = record.isRefreshDue(seenMs);
         boolean advanced = session.protocol() == PacketView.TCP && (advanced(originalEnd, record.original().maxEnd(), record.reply())
                 || advanced(replyEnd, record.reply().maxEnd(), record.original()));

@@ -8,6 +8,7 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.firewall.Policy;
+import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.firewall.Timeouts;
 import java.util.concurrent.CountDownLatch;
@@ -50,6 +51,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
     private volatile Policy policy;
     private volatile SessionExpiry expiry;
     private volatile boolean running = true;
+    private volatile boolean mustJudge;
     private int slice;
     private long nowMs;
     /** Sessions created from here on are counted by the workers themselves. */
@@ -74,9 +76,12 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
 
     void start() { thread.start(); }
 
+    /** A reload took place. Sessions that the new policy would not let open end at once. */
     void policy(Policy newPolicy) {
         policy = newPolicy;
         expiry = expiry(newPolicy);
+        mustJudge = true;
+        LockSupport.unpark(thread);
     }
 
     private static SessionExpiry expiry(Policy policy) { return new SessionExpiry(policy.timeouts().tombstone(), GRACE_MS); }
@@ -85,6 +90,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
         try {
             while (running) {
                 long begin = clock.monotonicNs();
+                if (mustJudge) judgeAll();
                 doWork();
                 LockSupport.parkNanos(Math.max(1_000_000, TURN_NS - (clock.monotonicNs() - begin)));
             }
@@ -94,6 +100,28 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
         } finally {
             ended.countDown();
         }
+    }
+
+    private void judgeAll() {
+        mustJudge = false;
+        nowMs = clock.monotonicMs();
+        Policy current = policy;
+        for (int each = 0; each < sessions.slices(); each++) sessions.sweep(each, (key, session) -> judge(key, session, current));
+    }
+
+    private boolean judge(SessionKey key, SessionRecord session, Policy current) {
+        if (session.has(SessionRecord.CLOSED)) return false;
+        boolean forbidden = current.judge(key, session).action() != Rule.Action.ALLOW;
+        boolean cached = session.hasLocal(SessionRecord.CACHED);
+        if (cached && (forbidden || !current.rule(session.rule()).fastPath())) {
+            fastPath.remove(key, session);
+            session.changeLocalFlags(SessionRecord.CACHED, 0);
+        }
+        if (!forbidden) return false;
+        counters.increment(NodeCounter.SESSIONS_REVOKED);
+        expiry.close(session, nowMs);
+        publisher.publish(key, session, false);
+        return false;
     }
 
     /** One turn. @return sessions looked at */

@@ -29,6 +29,8 @@ public enum NodeCounter implements CounterName {
     COMMANDS_LOST("messages to a worker that found its queue full; what they were about waits for its deadline"),
     STRAYS_REDIRECTED("strays handed to a peer, as their delta did not come in time"),
     STRAYS_TAKEN("strays that a peer handed over"),
+    SESSIONS_REVOKED("sessions that ended because the policy of a reload forbids them"),
+    FLOWS_ADOPTED("sessions found in the kernel's flow cache at start, and taken over from the process before"),
     FLOWS_INSTALLED("sessions put into the flow cache of the kernel"),
     FLOWS_REMOVED("entries of the flow cache whose session was over or unknown"),
     FLOW_CACHE_FULL("sessions that found the flow cache full and stay on the slow path"),

@@ -55,7 +55,7 @@ final class Rehearsal {
     private long nowNs;
 
     private Rehearsal(ChronicleSessionTable table, ChronicleSessionTable peer, Clock clock) {
-        Rule everything = new Rule(1, "rehearsal", Rule.Action.ALLOW, false, 0, false, false, false, 0, 0, Match.EVERYTHING);
+        Rule everything = new Rule(1, "rehearsal", Rule.Action.ALLOW, false, 0, false, false, false, true, 0, 0, Match.EVERYTHING);
         Timeouts timeouts = new Timeouts(1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000);
         CounterBank<DropReason> drops = new CounterBank<>(DropReason.class);
         CounterBank<NodeCounter> counters = new CounterBank<>(NodeCounter.class);

@@ -142,7 +142,7 @@ final class SessionStep implements SessionTable.Visitor {
         if (session.hasLocal(SessionRecord.CACHED | SessionRecord.CACHE_QUEUED)) return;
         if (session.hasLocal(SessionRecord.CACHE_REFUSED) && !refreshed) return;
         if (session.packets(false) + session.packets(true) < fastPath.after()) return;
-        if (!FlowKeeper.isEstablished(key, session) || !fastPath.offer(key)) return;
+        if (!FlowKeeper.mayInstall(key, session, policy) || !fastPath.offer(key)) return;
         session.changeLocalFlags(SessionRecord.CACHE_REFUSED, SessionRecord.CACHE_QUEUED);
     }
 

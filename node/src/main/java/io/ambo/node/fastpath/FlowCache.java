@@ -18,11 +18,12 @@ import java.util.Map;
  */
 public final class FlowCache {
     static final int KEY4_SIZE = 16, KEY6_SIZE = SessionKey.SIZE;
-    /** struct ambo_flow: two directions, created, epoch, flags. */
-    static final int VALUE_SIZE = 176;
-    private static final int DIRECTION_SIZE = 80, CREATED = 2 * DIRECTION_SIZE, EPOCH = CREATED + 8, FLAGS = EPOCH + 4;
+    /** struct ambo_flow: two directions, created, epoch, flags, installed_ns. */
+    static final int VALUE_SIZE = 184;
+    private static final int DIRECTION_SIZE = 80, CREATED = 2 * DIRECTION_SIZE, EPOCH = CREATED + 8, FLAGS = EPOCH + 4,
+            INSTALLED = FLAGS + 4;
     /** struct ambo_direction. */
-    private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HALF = 24, HOP = 48;
+    private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HALF = 24, IDLE = HALF + TcpHalf.SIZE, HOP = IDLE + 4;
     private static final int SEEN_WHOLE = 1;
     /** Entries that one system call reads. */
     private static final int BATCH = 512;
@@ -42,8 +43,9 @@ public final class FlowCache {
     static Map<String, List<BpfObject.Member>> layouts() {
         return Map.of("ambo_direction",
                 List.of(member("packets", PACKETS), member("bytes", BYTES), member("last_seen_ns", LAST_SEEN), member("half", HALF),
-                        member("reserved", HALF + TcpHalf.SIZE), member("hop", HOP)),
-                "ambo_flow", List.of(member("direction", 0), member("created", CREATED), member("epoch", EPOCH), member("flags", FLAGS)));
+                        member("idle_ms", IDLE), member("hop", HOP)),
+                "ambo_flow", List.of(member("direction", 0), member("created", CREATED), member("epoch", EPOCH), member("flags", FLAGS),
+                        member("installed_ns", INSTALLED)));
     }
 
     private static BpfObject.Member member(String name, int offset) { return new BpfObject.Member(name, offset); }
@@ -82,6 +84,7 @@ public final class FlowCache {
             value.set(ValueLayout.JAVA_LONG, CREATED, record.created());
             value.set(ValueLayout.JAVA_INT, EPOCH, record.epoch());
             value.set(ValueLayout.JAVA_INT, FLAGS, record.isSeenWhole() ? SEEN_WHOLE : 0);
+            value.set(ValueLayout.JAVA_LONG, INSTALLED, record.lastSeenMs() * NANOSECONDS_PER_MS);
             int result = Bpf.update(useKey(session), key, value, Bpf.ANY);
             if (result == 0) return Install.INSTALLED;
             return result == -Errno.E2BIG ? Install.FULL : Install.FAILED;
@@ -95,6 +98,13 @@ public final class FlowCache {
         /** Takes the session out of the cache, and joins what the kernel knew. */
         public void remove(SessionKey session, SessionRecord record) {
             if (Bpf.take(useKey(session), key, value) == 0) joinInto(record);
+        }
+
+        /** Whether the kernel would hand the next packet of the entry read last to Java, since the session's timeout is over by what it knows. */
+        public boolean isIdle(long nowNs) {
+            long seenNs = Math.max(value.get(ValueLayout.JAVA_LONG, INSTALLED),
+                    Math.max(value.get(ValueLayout.JAVA_LONG, LAST_SEEN), value.get(ValueLayout.JAVA_LONG, DIRECTION_SIZE + LAST_SEEN)));
+            return nowNs - seenNs > (long) value.get(ValueLayout.JAVA_INT, IDLE) * NANOSECONDS_PER_MS;
         }
 
         /** Takes out whatever is there under this key. */
@@ -175,6 +185,7 @@ public final class FlowCache {
             int at = direction(ofReply, record);
             value.set(ValueLayout.JAVA_LONG, at + PACKETS, record.packets(ofReply));
             value.set(ValueLayout.JAVA_LONG, at + BYTES, record.bytes(ofReply));
+            value.set(ValueLayout.JAVA_INT, at + IDLE, record.timeoutMs());
             half.wrap(value, at + HALF).copyFrom(ofReply ? record.reply() : record.original());
             // A window is scaled only when both ends have said so (RFC 7323, 2.2).
             if (!record.original().has(TcpHalf.SCALE_KNOWN) || !record.reply().has(TcpHalf.SCALE_KNOWN)) half.forgetScale();
@@ -194,6 +205,7 @@ public final class FlowCache {
             known.raiseMaxWindow(half.maxWindow());
             long seenNs = value.get(ValueLayout.JAVA_LONG, at + LAST_SEEN);
             if (seenNs == 0) return;
+            known.raiseState(TcpHalf.ESTABLISHED);
             record.lastSeenMs(Math.max(record.lastSeenMs(), seenNs / NANOSECONDS_PER_MS));
             record.changeLocalFlags(0, SessionRecord.seenFlag(ofReply) | (newest ? SessionRecord.followedFlag(ofReply) : 0));
         }

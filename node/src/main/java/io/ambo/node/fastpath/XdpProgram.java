@@ -14,17 +14,30 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.Inet4Address;
 import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.zip.CRC32;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The XDP program and its maps in the kernel. It sends TCP, UDP and ICMP that is not for this host to the workers' sockets and the rest to the kernel.
- * Nothing is pinned: when the process ends, however it ends, the interfaces are free of it.
+ * The XDP program and its maps in the kernel. It forwards the sessions of its flow cache, sends other TCP, UDP and ICMP that is not for this host to the
+ * workers' sockets and the rest to the kernel.
+ *
+ * <p>Pinned ({@link #open}), it outlives the process, and the next one adopts it: maps, counters and all, while it goes on forwarding. Only {@link #remove}
+ * ends it, or {@link #forwardUntil the time} that the process had set. Unpinned ({@link #load}), the interfaces are free of it when the process ends.
  *
  * <p>One thread at a time (the methods are synchronized); no packet thread calls it. The layouts of keys and values are those of ambo.h.
  */
@@ -34,11 +47,20 @@ public final class XdpProgram implements AutoCloseable {
     /** Addresses of this host of each IP version. */
     public static final int MAX_LOCAL_ADDRESSES = 4096;
 
+    private static final Logger LOG = LogManager.getLogger();
     private static final String RESOURCE = "/ambo.bpf.o", PROGRAM = "ambo";
     private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN);
-    /** struct ambo_port: number, mac. */
-    private static final int PORT_SIZE = 8, PORT_MAC = 2;
-    private static final int SETTINGS_SIZE = 8, SETTINGS_GENERATION = 4, ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
+    /** struct ambo_port: number, untagged, mac. */
+    private static final int PORT_SIZE = 8, PORT_UNTAGGED = 1, PORT_MAC = 2;
+    /** struct ambo_settings: layout, gate_open, route_generation, reserved, forward_until_ns. */
+    private static final int SETTINGS_SIZE = 24, SETTINGS_GATE = 4, SETTINGS_GENERATION = 8, SETTINGS_RESERVED = 12, SETTINGS_UNTIL = 16;
+    /** struct ambo_vlan: ifindex, id. struct ambo_egress: ifindex, vlan. */
+    private static final int VLAN_SIZE = 8, EGRESS_SIZE = 8, MAX_INTERFACES = 1024;
+    private static final int ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
+    private static final List<String> MAPS = List.of("ports", "vlans", "egresses", "sockets", "local4", "local6", "settings", "counters",
+            "flows4", "flows6");
+    private static final Map<String, List<BpfObject.Member>> LAYOUTS = layouts();
+    private static final int LAYOUT = layout();
     private static final int COUNTERS_SIZE = 8 * XdpCounter.values().length;
 
     /** Where in the kernel the program runs. */
@@ -57,8 +79,23 @@ public final class XdpProgram implements AutoCloseable {
     /** An interface that the program is attached to. */
     private record Attachment(int interfaceIndex, int link, Mode mode) {}
 
+    /**
+     * A data interface, for the fast path.
+     *
+     * @param index  the kernel's index of the interface that routes name
+     * @param device index of the device that carries its frames: its own, or that below the VLAN
+     * @param vlan   802.1Q id of its frames, or -1
+     */
+    public record Interface(int index, int device, int vlan) {}
+
     private final BpfObject object;
+    private final @Nullable Pins pins;
+    private final boolean adopted;
+    /** Links of the process before, by interface, until {@link #attach} claims them. */
+    private final Map<Integer, Pins.Link> unclaimed = new HashMap<>();
     private final int ports;
+    private final int vlans;
+    private final int egresses;
     private final int sockets;
     private final int local4;
     private final int local6;
@@ -70,21 +107,34 @@ public final class XdpProgram implements AutoCloseable {
     private final MemorySegment counterValues;
     private final MemorySegment zero = Arena.ofAuto().allocate(4, 4);
     private Set<InetAddress> localAddresses = Set.of();
+    private Set<Integer> untagged = Set.of();
     private boolean gateOpen;
     private int routeGeneration;
+    private long forwardUntilNs;
 
-    private XdpProgram(BpfObject object, int flows) {
+    private XdpProgram(BpfObject object, @Nullable Pins pins, boolean adopted, int flows) {
         this.object = object;
+        this.pins = pins;
+        this.adopted = adopted;
         ports = checkedMap("ports", 4, PORT_SIZE, MAX_PORTS);
         sockets = checkedMap("sockets", 4, 4, MAX_PORTS * MAX_QUEUES);
+        vlans = checkedMap("vlans", VLAN_SIZE, 1, MAX_INTERFACES);
+        egresses = checkedMap("egresses", 4, EGRESS_SIZE, MAX_INTERFACES);
         local4 = checkedMap("local4", ADDRESS4_SIZE, 1, MAX_LOCAL_ADDRESSES);
         local6 = checkedMap("local6", ADDRESS6_SIZE, 1, MAX_LOCAL_ADDRESSES);
         settings = checkedMap("settings", 4, SETTINGS_SIZE, 1);
         counters = checkedMap("counters", 4, COUNTERS_SIZE, 1);
-        flows4 = checkedMap("flows4", FlowCache.KEY4_SIZE, FlowCache.VALUE_SIZE, flows);
-        flows6 = checkedMap("flows6", FlowCache.KEY6_SIZE, FlowCache.VALUE_SIZE, flows);
+        int room = adopted ? object.maxEntries("flows4") : flows;
+        flows4 = checkedMap("flows4", FlowCache.KEY4_SIZE, FlowCache.VALUE_SIZE, room);
+        flows6 = checkedMap("flows6", FlowCache.KEY6_SIZE, FlowCache.VALUE_SIZE, room);
+        if (room != flows)
+            LOG.warn("limits.flows: the flow cache that was pinned has room for {}, it stays so until the node was stopped", room);
         checkLayouts();
         counterValues = Arena.ofAuto().allocate((long) COUNTERS_SIZE * Bpf.possibleCpus(), 8);
+        if (adopted) readSettings();
+        try (Arena arena = Arena.ofConfined()) {
+            writeSettings(arena);
+        }
     }
 
     /**
@@ -93,13 +143,59 @@ public final class XdpProgram implements AutoCloseable {
      * @param flows room of the flow cache in sessions, for each IP version
      * @throws SysException when the kernel refuses it; the verifier's words are in the message
      */
-    public static XdpProgram load(int flows) {
-        BpfObject object = loadObject(flows);
+    public static XdpProgram load(int flows) { return load(null, false, flows, Map.of()); }
+
+    /**
+     * Loads the program pinned. What an earlier process has pinned there is adopted: the new program gets its maps now, and takes its place on each interface
+     * when that is {@link #attach attached}, between two frames; until then the old one forwards. The gate is closed.
+     *
+     * @param directory of a bpffs; made when it is not there
+     * @throws SysException also when what is pinned there is of another layout; it goes on untouched
+     */
+    public static XdpProgram open(Path directory, int flows) {
+        Pins pins = Pins.at(directory);
+        if (!pins.isComplete()) return load(pins, false, flows, Map.of());
+        Map<String, Integer> maps = pins.openMaps();
         try {
-            return new XdpProgram(object, flows);
+            return load(pins, true, flows, maps);
+        } finally {
+            maps.values().forEach(Libc::close);
+        }
+    }
+
+    private static XdpProgram load(@Nullable Pins pins, boolean adopted, int flows, Map<String, Integer> maps) {
+        BpfObject object = loadObject(flows, maps);
+        try {
+            XdpProgram program = new XdpProgram(object, pins, adopted, flows);
+            if (pins != null) program.pin(pins);
+            return program;
         } catch (RuntimeException failure) {
             object.close();
             throw failure;
+        }
+    }
+
+    private void pin(Pins into) {
+        if (adopted) {
+            for (Pins.Link link : into.openLinks()) unclaimed.put(link.interfaceIndex(), link);
+        } else {
+            for (String map : MAPS) into.pinMap(map, object.map(map));
+        }
+        into.pinProgram(programFd());
+    }
+
+    /** What it forwards, and counts, began in an earlier process. */
+    public boolean isAdopted() { return adopted; }
+
+    /** Lets go of the interfaces that an earlier process had attached and this one did not. */
+    public synchronized void releaseUnclaimed() {
+        for (Pins.Link link : unclaimed.values()) release(link.interfaceIndex(), link.mode(), link.fd());
+        unclaimed.clear();
+        Set<Integer> present = new HashSet<>();
+        for (Attachment attachment : attachments) if (attachment != null) present.add(attachment.interfaceIndex);
+        for (byte[] key : keys(ports, 4)) {
+            int index = ByteBuffer.wrap(key).order(ByteOrder.nativeOrder()).getInt();
+            if (!present.contains(index)) deletePort(index);
         }
     }
 
@@ -135,9 +231,65 @@ public final class XdpProgram implements AutoCloseable {
         Attachment attachment = attachments[port];
         if (attachment == null) return;
         attachments[port] = null;
-        Libc.close(attachment.link);
+        release(attachment.interfaceIndex, attachment.mode, attachment.link);
         deletePort(attachment.interfaceIndex);
         for (int queue = 0; queue < MAX_QUEUES; queue++) unregisterSocket(port, queue);
+    }
+
+    private void release(int interfaceIndex, Mode mode, int link) {
+        if (pins != null) pins.unpinLink(interfaceIndex, mode);
+        Libc.close(link);
+    }
+
+    /** The data interfaces: others are not forwarded to, nor from. */
+    public synchronized void setInterfaces(List<Interface> interfaces) {
+        Set<Integer> devices = new HashSet<>();
+        try (Arena arena = Arena.ofConfined()) {
+            List<MemorySegment> tags = new ArrayList<>();
+            List<MemorySegment> indexes = new ArrayList<>();
+            MemorySegment one = arena.allocate(1);
+            for (Interface each : interfaces) {
+                MemorySegment index = arena.allocateFrom(ValueLayout.JAVA_INT, each.index);
+                MemorySegment egress = arena.allocateFrom(ValueLayout.JAVA_INT, each.device, Math.max(0, each.vlan));
+                check("register a data interface", Bpf.update(egresses, index, egress, Bpf.ANY), "ifindex=" + each.index,
+                        "at most " + MAX_INTERFACES);
+                indexes.add(index);
+                if (each.vlan < 0) {
+                    devices.add(each.device);
+                    continue;
+                }
+                MemorySegment tag = arena.allocateFrom(ValueLayout.JAVA_INT, each.device, each.vlan);
+                check("register a VLAN", Bpf.update(vlans, tag, one, Bpf.ANY), "ifindex=" + each.index, "at most " + MAX_INTERFACES);
+                tags.add(tag);
+            }
+            retain(egresses, 4, indexes, arena);
+            retain(vlans, VLAN_SIZE, tags, arena);
+        }
+        untagged = devices;
+        for (Attachment attachment : attachments) if (attachment != null) rewriteUntagged(attachment.interfaceIndex);
+    }
+
+    /** Deletes all other keys. */
+    private static void retain(int map, int keySize, List<MemorySegment> keys, Arena arena) {
+        for (byte[] key : keys(map, keySize)) {
+            MemorySegment present = arena.allocateFrom(ValueLayout.JAVA_BYTE, key);
+            if (keys.stream().noneMatch(kept -> kept.mismatch(present) < 0)) check("forget an interface", Bpf.delete(map, present), "", "");
+        }
+    }
+
+    /** All keys of a map that this object alone changes. */
+    private static List<byte[]> keys(int map, int size) {
+        List<byte[]> keys = new ArrayList<>();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment key = arena.allocate(size, 8);
+            int result = Bpf.nextKey(map, MemorySegment.NULL, key);
+            while (result == 0) {
+                keys.add(key.toArray(ValueLayout.JAVA_BYTE));
+                result = Bpf.nextKey(map, key, key);
+            }
+            if (result != -Errno.ENOENT) check("read the keys of a map", result, "", "");
+        }
+        return keys;
     }
 
     /** The hardware address of an attached interface has changed. */
@@ -168,6 +320,7 @@ public final class XdpProgram implements AutoCloseable {
      * are written, new addresses first.
      */
     public synchronized void setLocalAddresses(Set<InetAddress> addresses) {
+        if (adopted && localAddresses.isEmpty()) localAddresses = readLocalAddresses();
         Set<InetAddress> present = new HashSet<>(localAddresses);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocate(1);
@@ -187,6 +340,17 @@ public final class XdpProgram implements AutoCloseable {
         }
     }
 
+    private Set<InetAddress> readLocalAddresses() {
+        Set<InetAddress> addresses = new HashSet<>();
+        try {
+            for (byte[] key : keys(local4, ADDRESS4_SIZE)) addresses.add(InetAddress.getByAddress(key));
+            for (byte[] key : keys(local6, ADDRESS6_SIZE)) addresses.add(InetAddress.getByAddress(key));
+        } catch (UnknownHostException impossible) {
+            throw new IllegalStateException("the keys are 4 and 16 bytes long", impossible);
+        }
+        return addresses;
+    }
+
     /** Closed: packets for the workers are dropped and counted; local traffic is not touched. */
     public synchronized void setGate(boolean open) {
         try (Arena arena = Arena.ofConfined()) {
@@ -203,8 +367,38 @@ public final class XdpProgram implements AutoCloseable {
         }
     }
 
+    /**
+     * Until when flows of the cache are forwarded, whatever becomes of this process.
+     *
+     * @param timeNs of {@link io.ambo.cluster.time.Clock#monotonicNs}
+     */
+    public synchronized void forwardUntil(long timeNs) {
+        try (Arena arena = Arena.ofConfined()) {
+            forwardUntilNs = timeNs;
+            writeSettings(arena);
+        }
+    }
+
+    private void readSettings() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment value = arena.allocate(SETTINGS_SIZE, 8);
+            check("read the settings", Bpf.lookup(settings, zero, value), "", "");
+            int pinned = value.get(ValueLayout.JAVA_INT, 0);
+            if (pinned != LAYOUT)
+                throw new SysException("adopt the pinned fast path", Errno.EINVAL,
+                        "%s is of another version (layout %08x, this one has %08x)".formatted(pins, pinned, LAYOUT),
+                        "it goes on forwarding until its time is over; to go on without it: rm -r " + pins);
+            routeGeneration = value.get(ValueLayout.JAVA_INT, SETTINGS_GENERATION) + 1;
+            forwardUntilNs = value.get(ValueLayout.JAVA_LONG, SETTINGS_UNTIL);
+        }
+    }
+
     private void writeSettings(Arena arena) {
-        MemorySegment value = arena.allocateFrom(ValueLayout.JAVA_INT, gateOpen ? 1 : 0, routeGeneration);
+        MemorySegment value = arena.allocate(SETTINGS_SIZE, 8);
+        value.set(ValueLayout.JAVA_INT, 0, LAYOUT);
+        value.set(ValueLayout.JAVA_INT, SETTINGS_GATE, gateOpen ? 1 : 0);
+        value.set(ValueLayout.JAVA_INT, SETTINGS_GENERATION, routeGeneration);
+        value.set(ValueLayout.JAVA_LONG, SETTINGS_UNTIL, forwardUntilNs);
         check("write the settings", Bpf.update(settings, zero, value, Bpf.ANY), "open=" + gateOpen, "");
     }
 
@@ -225,10 +419,27 @@ public final class XdpProgram implements AutoCloseable {
     /** The mode of an attached interface. */
     public synchronized Mode mode(int port) { return attachment(port).mode; }
 
-    /** Detaches from every interface and removes the program and its maps. */
+    /** Detaches from every interface and removes the program and its maps, pinned or not. */
+    public synchronized void remove() {
+        for (int port = 0; port < MAX_PORTS; port++) detach(port);
+        for (Pins.Link link : unclaimed.values()) release(link.interfaceIndex(), link.mode(), link.fd());
+        unclaimed.clear();
+        if (pins != null) pins.remove();
+        object.close();
+    }
+
+    /** Lets go. What is pinned goes on without this process, with the gate closed: only flows of the cache are forwarded. */
     @Override
     public synchronized void close() {
-        for (int port = 0; port < MAX_PORTS; port++) detach(port);
+        if (pins == null) {
+            remove();
+            return;
+        }
+        if (gateOpen) setGate(false);
+        for (Attachment attachment : attachments) if (attachment != null) Libc.close(attachment.link);
+        Arrays.fill(attachments, null);
+        for (Pins.Link link : unclaimed.values()) Libc.close(link.fd());
+        unclaimed.clear();
         object.close();
     }
 
@@ -236,14 +447,20 @@ public final class XdpProgram implements AutoCloseable {
     int programFd() { return object.program(PROGRAM); }
 
     private Attachment link(int interfaceIndex, String name, ModeChoice choice) {
+        Pins.Link before = unclaimed.remove(interfaceIndex);
+        if (before != null) {
+            boolean allowed = before.mode() == Mode.NATIVE ? choice != ModeChoice.GENERIC_ONLY : choice != ModeChoice.NATIVE_ONLY;
+            if (allowed && Bpf.updateLink(before.fd(), programFd()) == 0) return new Attachment(interfaceIndex, before.fd(), before.mode());
+            release(interfaceIndex, before.mode(), before.fd());
+        }
         int result = 0;
         if (choice != ModeChoice.GENERIC_ONLY) {
             result = Bpf.attachXdp(programFd(), interfaceIndex, Bpf.XDP_FLAGS_NATIVE);
-            if (result >= 0) return new Attachment(interfaceIndex, result, Mode.NATIVE);
+            if (result >= 0) return pinned(new Attachment(interfaceIndex, result, Mode.NATIVE));
         }
         if (choice != ModeChoice.NATIVE_ONLY) {
             result = Bpf.attachXdp(programFd(), interfaceIndex, Bpf.XDP_FLAGS_GENERIC);
-            if (result >= 0) return new Attachment(interfaceIndex, result, Mode.GENERIC);
+            if (result >= 0) return pinned(new Attachment(interfaceIndex, result, Mode.GENERIC));
         }
         throw new SysException("attach the XDP program", -result, "interface=" + name + " mode=" + choice, switch (-result) {
             case Errno.EBUSY, Errno.EEXIST ->
@@ -255,13 +472,29 @@ public final class XdpProgram implements AutoCloseable {
         });
     }
 
+    private Attachment pinned(Attachment fresh) {
+        if (pins != null) pins.pinLink(fresh.interfaceIndex, fresh.mode, fresh.link);
+        return fresh;
+    }
+
     private void writePort(int interfaceIndex, int port, long mac) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocate(PORT_SIZE, 8);
-            value.set(ValueLayout.JAVA_SHORT, 0, (short) port);
+            value.set(ValueLayout.JAVA_BYTE, 0, (byte) port);
+            value.set(ValueLayout.JAVA_BYTE, PORT_UNTAGGED, (byte) (untagged.contains(interfaceIndex) ? 1 : 0));
             for (int i = 0; i < 3; i++) value.set(NETWORK_SHORT, PORT_MAC + 2 * i, (short) (mac >>> (32 - 16 * i)));
             check("register an interface", Bpf.update(ports, arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex), value, Bpf.ANY),
                     "ifindex=" + interfaceIndex + " port=" + port, "");
+        }
+    }
+
+    private void rewriteUntagged(int interfaceIndex) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment key = arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex);
+            MemorySegment value = arena.allocate(PORT_SIZE, 8);
+            check("read an interface", Bpf.lookup(ports, key, value), "ifindex=" + interfaceIndex, "");
+            value.set(ValueLayout.JAVA_BYTE, PORT_UNTAGGED, (byte) (untagged.contains(interfaceIndex) ? 1 : 0));
+            check("change an interface", Bpf.update(ports, key, value, Bpf.ANY), "ifindex=" + interfaceIndex, "");
         }
     }
 
@@ -305,13 +538,34 @@ public final class XdpProgram implements AutoCloseable {
 
     /** Compares the compiled structs with what this class reads and writes: a stale object file is refused here instead of miscounting. */
     private void checkLayouts() {
-        List<BpfObject.Member> expected = new ArrayList<>();
-        for (XdpCounter counter : XdpCounter.values()) expected.add(new BpfObject.Member(counter.label(), 8 * counter.ordinal()));
-        checkLayout("ambo_counters", expected);
-        checkLayout("ambo_port", List.of(new BpfObject.Member("number", 0), new BpfObject.Member("mac", PORT_MAC)));
-        checkLayout("ambo_settings",
-                List.of(new BpfObject.Member("gate_open", 0), new BpfObject.Member("route_generation", SETTINGS_GENERATION)));
-        FlowCache.layouts().forEach(this::checkLayout);
+        LAYOUTS.forEach(this::checkLayout);
+    }
+
+    private static Map<String, List<BpfObject.Member>> layouts() {
+        Map<String, List<BpfObject.Member>> layouts = new TreeMap<>(FlowCache.layouts());
+        List<BpfObject.Member> all = new ArrayList<>();
+        for (XdpCounter counter : XdpCounter.values()) all.add(new BpfObject.Member(counter.label(), 8 * counter.ordinal()));
+        layouts.put("ambo_counters", all);
+        layouts.put("ambo_port", members("number", 0, "untagged", PORT_UNTAGGED, "mac", PORT_MAC));
+        layouts.put("ambo_vlan", members("ifindex", 0, "id", 4));
+        layouts.put("ambo_egress", members("ifindex", 0, "vlan", 4));
+        layouts.put("ambo_settings", members("layout", 0, "gate_open", SETTINGS_GATE, "route_generation", SETTINGS_GENERATION, "reserved",
+                SETTINGS_RESERVED, "forward_until_ns", SETTINGS_UNTIL));
+        return layouts;
+    }
+
+    private static List<BpfObject.Member> members(Object... namesAndOffsets) {
+        List<BpfObject.Member> members = new ArrayList<>();
+        for (int i = 0; i < namesAndOffsets.length; i += 2)
+            members.add(new BpfObject.Member((String) namesAndOffsets[i], (int) namesAndOffsets[i + 1]));
+        return members;
+    }
+
+    /** A number for the layouts of all structs: programs with the same number understand each other's maps. */
+    private static int layout() {
+        CRC32 crc = new CRC32();
+        crc.update(LAYOUTS.toString().getBytes(StandardCharsets.UTF_8));
+        return (int) crc.getValue();
     }
 
     private void checkLayout(String struct, List<BpfObject.Member> expected) {
@@ -328,9 +582,11 @@ public final class XdpProgram implements AutoCloseable {
         if (result < 0) throw new SysException(operation, -result, where, remedy);
     }
 
-    private static BpfObject loadObject(int flows) {
+    private static BpfObject loadObject(int flows, Map<String, Integer> maps) {
         try {
-            return BpfObject.load(resource(), "ambo.bpf.o", Map.of("flows4", flows, "flows6", flows));
+            // A map that is there has its size already.
+            Map<String, Integer> sizes = maps.isEmpty() ? Map.of("flows4", flows, "flows6", flows) : Map.of();
+            return BpfObject.load(resource(), "ambo.bpf.o", sizes, maps);
         } catch (ExceptionInInitializerError missingLibrary) {
             if (missingLibrary.getCause() instanceof SysException cause) throw cause;
             throw missingLibrary;

@@ -38,11 +38,12 @@ public final class Match {
         this.destinationPorts = destinationPorts.clone();
     }
 
-    boolean matches(int fromZone, int toZone, PacketView packet) {
-        return has(fromZones, fromZone) && has(toZones, toZone) && hasProtocol(packet.protocol())
-                && hasPort(destinationPorts, packet.destinationPort())
-                && hasPort(sourcePorts, packet.sourcePort()) && sources.matches(packet.sourceHigh(), packet.sourceLow())
-                && destinations.matches(packet.destinationHigh(), packet.destinationLow());
+    /** Addresses as 128 bits, IPv4 mapped; ports as 0 to 65535. */
+    boolean matches(int fromZone, int toZone, int protocol, long sourceHigh, long sourceLow, int sourcePort, long destinationHigh,
+            long destinationLow, int destinationPort) {
+        return has(fromZones, fromZone) && has(toZones, toZone) && hasProtocol(protocol) && hasPort(destinationPorts, destinationPort)
+                && hasPort(sourcePorts, sourcePort) && sources.matches(sourceHigh, sourceLow)
+                && destinations.matches(destinationHigh, destinationLow);
     }
 
     private boolean hasProtocol(int protocol) { return has(protocols, protocol == PacketView.ICMPV6 ? PacketView.ICMP : protocol); }

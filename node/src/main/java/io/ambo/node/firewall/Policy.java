@@ -1,5 +1,7 @@
 package io.ambo.node.firewall;
 
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.node.packet.PacketView;
 import java.util.List;
 import org.agrona.collections.Int2ObjectHashMap;
@@ -27,7 +29,24 @@ public final class Policy {
 
     /** The rule for a packet that would open a session. */
     public Rule judge(int fromZone, int toZone, PacketView packet) {
-        for (Rule rule : rules) if (rule.match().matches(fromZone, toZone, packet)) return rule;
+        return judge(fromZone, toZone, packet.protocol(), packet.sourceHigh(), packet.sourceLow(), packet.sourcePort(),
+                packet.destinationHigh(), packet.destinationLow(), packet.destinationPort());
+    }
+
+    /** The rule for the first packet of a session that is open already. */
+    public Rule judge(SessionKey key, SessionRecord session) {
+        boolean fromHigh = session.has(SessionRecord.ORIGINAL_FROM_HIGH);
+        return judge(session.fromZone(), session.toZone(), key.protocol(), key.addressHigh(fromHigh), key.addressLow(fromHigh),
+                key.port(fromHigh), key.addressHigh(!fromHigh), key.addressLow(!fromHigh), key.port(!fromHigh));
+    }
+
+    private Rule judge(int fromZone, int toZone, int protocol, long sourceHigh, long sourceLow, int sourcePort, long destinationHigh,
+            long destinationLow, int destinationPort) {
+        for (Rule rule : rules) {
+            if (rule.match().matches(fromZone, toZone, protocol, sourceHigh, sourceLow, sourcePort, destinationHigh, destinationLow,
+                    destinationPort))
+                return rule;
+        }
         return defaultRule;
     }
 

@@ -26,7 +26,8 @@ public final class PolicyCompiler {
                 ports(rule.sourcePorts()), ports(rule.ports()));
         return new Rule(Names.ruleId(rule.name()), rule.name(), action(rule.action()), rule.log(), rule.timeoutMs(),
                 rule.onTimeout() == OnTimeout.RESET,
-                rule.midStream() == MidStream.ACCEPT, rule.defer(), rule.maxSessions(), rule.maxSessionsPerSource(), match);
+                rule.midStream() == MidStream.ACCEPT, rule.defer(), rule.fastPath(), rule.maxSessions(), rule.maxSessionsPerSource(),
+                match);
     }
 
     private static Rule.Action action(io.ambo.node.config.Action action) {

@@ -11,12 +11,13 @@ package io.ambo.node.firewall;
  * @param resetOnTimeout       both ends are told by RST
  * @param midStream            a TCP segment that is not a SYN may open a session
  * @param defer                the first packet waits until a peer has the session
+ * @param fastPath             its established sessions may be forwarded in the kernel
  * @param maxSessions          0: no limit
  * @param maxSessionsPerSource 0: the general limit
  * @param match                what packets it speaks of
  */
 public record Rule(int id, String name, Action action, boolean log, int timeoutMs, boolean resetOnTimeout, boolean midStream, boolean defer,
-        int maxSessions, int maxSessionsPerSource, Match match) {
+        boolean fastPath, int maxSessions, int maxSessionsPerSource, Match match) {
 
     /** What a rule does. */
     public enum Action {
@@ -25,6 +26,6 @@ public record Rule(int id, String name, Action action, boolean log, int timeoutM
 
     /** The default action as a rule that matches everything. */
     public static Rule defaultRule(Action action) {
-        return new Rule(Names.DEFAULT_RULE, "default", action, false, 0, false, false, false, 0, 0, Match.EVERYTHING);
+        return new Rule(Names.DEFAULT_RULE, "default", action, false, 0, false, false, false, true, 0, 0, Match.EVERYTHING);
     }
 }

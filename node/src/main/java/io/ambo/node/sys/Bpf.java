@@ -28,6 +28,8 @@ public final class Bpf {
     /** struct bpf_test_run_opts. */
     private static final int RUN_DATA_IN = 8, RUN_DATA_OUT = 16, RUN_SIZE_IN = 24, RUN_SIZE_OUT = 28, RUN_RESULT = 56, RUN_REPEAT = 60,
             RUN_DURATION = 64, RUN_OPTS_SIZE = 80;
+    /** struct bpf_link_info: type, id, prog_id, then xdp.ifindex. */
+    private static final int LINK_INFO_SIZE = 64, LINK_INFO_INTERFACE = 16;
     /** A program may make a frame this much longer in a test run. */
     private static final int RUN_GROWTH = 256;
 
@@ -42,6 +44,10 @@ public final class Bpf {
     private static final MethodHandle LOOKUP_BATCH = Native.function(LIBBPF, "bpf_map_lookup_batch", INT, INT, POINTER, POINTER, POINTER,
             POINTER, POINTER, POINTER);
     private static final MethodHandle LINK_CREATE = Native.function(LIBBPF, "bpf_link_create", INT, INT, INT, INT, POINTER);
+    private static final MethodHandle LINK_UPDATE = Native.function(LIBBPF, "bpf_link_update", INT, INT, INT, POINTER);
+    private static final MethodHandle INFO = Native.function(LIBBPF, "bpf_obj_get_info_by_fd", INT, INT, POINTER, POINTER);
+    private static final MethodHandle PIN = Native.function(LIBBPF, "bpf_obj_pin", INT, INT, POINTER);
+    private static final MethodHandle GET = Native.function(LIBBPF, "bpf_obj_get", INT, POINTER);
     private static final MethodHandle TEST_RUN = Native.function(LIBBPF, "bpf_prog_test_run_opts", INT, INT, POINTER);
     private static final MethodHandle POSSIBLE_CPUS = Native.function(LIBBPF, "libbpf_num_possible_cpus", INT);
 
@@ -149,6 +155,44 @@ public final class Bpf {
             opts.set(LONG, 0, LINK_OPTS_SIZE);
             opts.set(INT, LINK_OPTS_FLAGS, flags);
             return (int) LINK_CREATE.invokeExact(program, interfaceIndex, ATTACH_XDP, opts);
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** Puts another program behind a link, between two frames. @return 0, or the negative errno */
+    public static int updateLink(int link, int program) {
+        try {
+            return (int) LINK_UPDATE.invokeExact(link, program, MemorySegment.NULL);
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** @return index of the interface that an XDP link is on (0: it is gone), or the negative errno */
+    public static int linkInterface(int link) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment info = arena.allocate(LINK_INFO_SIZE, 8);
+            int result = (int) INFO.invokeExact(link, info, arena.allocateFrom(INT, LINK_INFO_SIZE));
+            return result < 0 ? result : info.get(INT, LINK_INFO_INTERFACE);
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** Gives a map, program or link a name in a bpffs: it lives as long as that, too. @return 0, or the negative errno */
+    public static int pin(int fd, String path) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) PIN.invokeExact(fd, arena.allocateFrom(path));
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** @return a descriptor of what is pinned there, or the negative errno */
+    public static int open(String path) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) GET.invokeExact(arena.allocateFrom(path));
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);
         }

@@ -26,6 +26,7 @@ public final class BpfObject implements AutoCloseable {
     private static final MethodHandle FIND_PROGRAM = Native.function(Bpf.LIBBPF, "bpf_object__find_program_by_name", POINTER, POINTER,
             POINTER);
     private static final MethodHandle SET_MAX_ENTRIES = Native.function(Bpf.LIBBPF, "bpf_map__set_max_entries", INT, POINTER, INT);
+    private static final MethodHandle REUSE = Native.function(Bpf.LIBBPF, "bpf_map__reuse_fd", INT, POINTER, INT);
     private static final MethodHandle MAP_FD = Native.function(Bpf.LIBBPF, "bpf_map__fd", INT, POINTER);
     private static final MethodHandle MAP_KEY_SIZE = Native.function(Bpf.LIBBPF, "bpf_map__key_size", INT, POINTER);
     private static final MethodHandle MAP_VALUE_SIZE = Native.function(Bpf.LIBBPF, "bpf_map__value_size", INT, POINTER);
@@ -58,9 +59,10 @@ public final class BpfObject implements AutoCloseable {
      * @param elf  its bytes
      * @param name for messages
      * @param maxEntries of maps by name, where the source leaves that open
+     * @param existing   descriptors of maps, by name, that the program shall use instead of new ones; they stay the caller's
      * @throws SysException with what libbpf and the kernel's verifier said
      */
-    public static BpfObject load(byte[] elf, String name, Map<String, Integer> maxEntries) {
+    public static BpfObject load(byte[] elf, String name, Map<String, Integer> maxEntries, Map<String, Integer> existing) {
         Libc.raiseMemlockLimit();
         LibbpfLog.start();
         MemorySegment captured = Native.captured();
@@ -69,11 +71,8 @@ public final class BpfObject implements AutoCloseable {
             MemorySegment object = (MemorySegment) OPEN_MEM.invokeExact(captured, bytes, (long) elf.length, MemorySegment.NULL);
             if (object.address() == 0)
                 throw failure("read a BPF object", Native.errno(captured), name, "it was compiled for another libbpf, or is damaged");
-            for (Map.Entry<String, Integer> map : maxEntries.entrySet()) {
-                MemorySegment found = (MemorySegment) FIND_MAP.invokeExact(object, arena.allocateFrom(map.getKey()));
-                int set = found.address() == 0 ? -Errno.ENOENT : (int) SET_MAX_ENTRIES.invokeExact(found, (int) map.getValue());
-                if (set < 0) throw failure("set the size of a BPF map", -set, name + " " + map.getKey(), "");
-            }
+            prepare(object, SET_MAX_ENTRIES, maxEntries, name);
+            prepare(object, REUSE, existing, name);
             int result = (int) LOAD.invokeExact(object);
             if (result < 0) {
                 CLOSE.invokeExact(object);
@@ -86,6 +85,18 @@ public final class BpfObject implements AutoCloseable {
             throw Native.unexpected(thrown);
         } finally {
             LibbpfLog.stop();
+        }
+    }
+
+    private static void prepare(MemorySegment object, MethodHandle call, Map<String, Integer> maps, String name) throws Throwable {
+        try (Arena arena = Arena.ofConfined()) {
+            for (Map.Entry<String, Integer> map : maps.entrySet()) {
+                MemorySegment found = (MemorySegment) FIND_MAP.invokeExact(object, arena.allocateFrom(map.getKey()));
+                int result = found.address() == 0 ? -Errno.ENOENT : (int) call.invokeExact(found, (int) map.getValue());
+                if (result >= 0) continue;
+                CLOSE.invokeExact(object);
+                throw failure("prepare a BPF map", -result, name + " " + map.getKey(), "");
+            }
         }
     }
 

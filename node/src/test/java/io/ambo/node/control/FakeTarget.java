@@ -13,6 +13,7 @@ import io.ambo.proto.control.Gate;
 import io.ambo.proto.control.Members;
 import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
+import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Version;
 import java.util.List;
 import java.util.Objects;
@@ -86,6 +87,9 @@ final class FakeTarget implements ControlTarget {
 
     @Override
     public String fastPath(SessionKey key, SessionRecord session) { return "no: a test"; }
+
+    @Override
+    public Restart restart() { return Restart.newBuilder().setFlows(3).setSurviveMs(600_000).build(); }
 
     @Override
     public Reload reload(boolean dryRun) {

@@ -67,7 +67,7 @@ class PacketPipelineAllocationTest {
     private static PacketPipeline pipeline(Stage stage, ChronicleSessionTable table, CounterBank<DropReason> drops,
             CounterBank<NodeCounter> counters) {
         Timeouts timeouts = new Timeouts(30_000, 7_200_000, 120_000, 10_000, 30_000, 120_000, 10_000, 120_000);
-        Rule everything = new Rule(1, "everything", Rule.Action.ALLOW, false, 0, false, false, false, 0, 0, Match.EVERYTHING);
+        Rule everything = new Rule(1, "everything", Rule.Action.ALLOW, false, 0, false, false, false, true, 0, 0, Match.EVERYTHING);
         WorkerContext.Identity identity = new WorkerContext.Identity() {
             @Override
             public int nodeId() { return 1; }

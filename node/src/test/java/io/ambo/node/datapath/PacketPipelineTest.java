@@ -404,7 +404,7 @@ class PacketPipelineTest {
         Match match = new Match(new int[]{ TestNode.CLIENT_ZONE }, new int[]{ TestNode.SERVER_ZONE }, AddressMatch.ANY, AddressMatch.ANY,
                 new int[0],
                 new int[0], ports);
-        return new Rule(name.hashCode(), name, action, false, 0, false, midStream, defer, 0, perSource, match);
+        return new Rule(name.hashCode(), name, action, false, 0, false, midStream, defer, true, 0, perSource, match);
     }
 
     @Test

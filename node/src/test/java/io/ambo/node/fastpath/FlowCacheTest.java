@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.TcpHalf;
+import io.ambo.cluster.time.Clock;
 import io.ambo.node.io.Umem;
 import io.ambo.node.io.XskSocket;
 import io.ambo.node.packet.PacketBuilder;
@@ -18,6 +19,7 @@ import io.ambo.node.packet.Parser;
 import io.ambo.node.sys.Bpf;
 import io.ambo.node.sys.NetworkNamespace;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -27,7 +29,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The fast path as the kernel runs it (BPF_PROG_TEST_RUN, with real routes and neighbours): packet in, verdict and packet out, for every branch. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -37,7 +41,8 @@ class FlowCacheTest {
     private static final long MAC = 0x02_00_00_00_00_0AL, PEER_MAC = 0x02_00_00_00_00_01L, OUT_MAC = 0x02_00_00_00_00_02L;
     private static final long HOP_MAC = 0x02_00_00_00_00_63L;
     private static final String CLIENT = "10.0.0.7", SERVER = "198.51.100.9", CLIENT6 = "2001:db8::7", SERVER6 = "2001:db8:9::9";
-    private static final String OUTSIDE = "198.18.0.1";
+    private static final String OUTSIDE = "198.18.0.1", BEHIND_VLAN = "203.0.113.9";
+    private static final int VLAN_IN = 5, VLAN_OUT = 7, VLAN_IN_INDEX = 9999, IDLE_MS = 60_000;
     private static final int CLIENT_SEQ = 1000, SERVER_SEQ = 5000, WINDOW = 500;
 
     private NetworkNamespace namespace;
@@ -51,6 +56,10 @@ class FlowCacheTest {
         namespace = NetworkNamespace.create();
         namespace.exec("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0");
         namespace.addVethPair("ambsys-a", "02:00:00:00:00:02", "ambsys-b", "02:00:00:00:00:63");
+        // Stands for a VLAN device: the kernel's routes name it, its frames leave through another.
+        namespace.addVethPair("ambsys-v", "02:00:00:00:00:02", "ambsys-w", "02:00:00:00:00:65");
+        namespace.exec("ip", "addr", "add", "192.0.3.1/24", "dev", "ambsys-v");
+        namespace.exec("ip", "neigh", "replace", "192.0.3.99", "lladdr", "02:00:00:00:00:65", "dev", "ambsys-v", "nud", "permanent");
         namespace.exec("ip", "addr", "add", "192.0.2.1/24", "dev", "ambsys-a");
         namespace.exec("ip", "addr", "add", "2001:db8:2::1/64", "dev", "ambsys-a", "nodad");
         namespace.exec("ip", "neigh", "replace", "192.0.2.99", "lladdr", "02:00:00:00:00:63", "dev", "ambsys-a", "nud", "permanent");
@@ -58,9 +67,14 @@ class FlowCacheTest {
         namespace.exec("ip", "route", "replace", "198.51.100.0/24", "via", "192.0.2.99");
         namespace.exec("ip", "route", "replace", "10.0.0.0/24", "via", "192.0.2.99");
         namespace.exec("ip", "-6", "route", "replace", "2001:db8:9::/64", "via", "2001:db8:2::99");
+        namespace.exec("ip", "route", "replace", "203.0.113.0/24", "via", "192.0.3.99");
         namespace.exec("sysctl", "-qw", "net.ipv4.conf.lo.forwarding=1", "net.ipv6.conf.lo.forwarding=1");
         namespace.call(() -> {
             program = XdpProgram.load(64);
+            program.setInterfaces(List.of(new XdpProgram.Interface(LOOPBACK, LOOPBACK, -1),
+                    new XdpProgram.Interface(VLAN_IN_INDEX, LOOPBACK, VLAN_IN),
+                    new XdpProgram.Interface(index("ambsys-a"), index("ambsys-a"), -1),
+                    new XdpProgram.Interface(index("ambsys-v"), index("ambsys-a"), VLAN_OUT)));
             program.attach(LOOPBACK, IN, MAC, XdpProgram.ModeChoice.GENERIC_ONLY);
             program.attach(index("ambsys-a"), OUT, OUT_MAC, XdpProgram.ModeChoice.GENERIC_ONLY);
             umem = Umem.create(256);
@@ -74,7 +88,10 @@ class FlowCacheTest {
     }
 
     @BeforeEach
-    void emptyTheCache() { cache.harvest((key, entry) -> entry.remove(key)); }
+    void emptyTheCache() {
+        cache.harvest((key, entry) -> entry.remove(key));
+        program.forwardUntil(Long.MAX_VALUE);
+    }
 
     @AfterAll
     void removeEverything() {
@@ -186,14 +203,17 @@ class FlowCacheTest {
         }
     }
 
-    @Test
-    void aChangedNeighbourCountsWhenTheNodeHasSaidSo() throws Exception {
+    @ParameterizedTest
+    @ValueSource(booleans = { true, false })
+    void aChangedNeighbourCountsAtOnceWhenTheNodeHasSaidSoElseWithinASecond(boolean nodeLives) throws Exception {
         Session session = new Session("4", PacketView.UDP);
         cache.install(session.key, session.record);
         assertThat(mac(run(session.datagram(10).bytes()).frame(), 0)).isEqualTo(HOP_MAC);
         namespace.exec("ip", "neigh", "replace", "192.0.2.99", "lladdr", "02:00:00:00:00:64", "dev", "ambsys-a", "nud", "permanent");
         try {
-            program.routesChanged();
+            if (nodeLives) program.routesChanged();
+            else
+                Thread.sleep(1000);
             assertThat(mac(run(session.datagram(10).bytes()).frame(), 0)).isEqualTo(HOP_MAC + 1);
         } finally {
             namespace.exec("ip", "neigh", "replace", "192.0.2.99", "lladdr", "02:00:00:00:00:63", "dev", "ambsys-a", "nud", "permanent");
@@ -201,19 +221,53 @@ class FlowCacheTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({ "-1, -1", "5, -1", "-1, 7", "5, 7" })
+    void tagsAreAddedTakenOffAndChanged(int tagIn, int tagOut) throws Exception {
+        Session session = new Session("4", PacketView.UDP, CLIENT, tagOut < 0 ? SERVER : BEHIND_VLAN);
+        cache.install(session.key, session.record);
+        PacketBuilder in = session.datagram(33);
+        Bpf.TestRun out = run((tagIn < 0 ? in : in.vlan(tagIn)).bytes());
+        assertThat(out.result()).isEqualTo(Bpf.XDP_REDIRECT);
+        PacketView packet = parse(out.frame());
+        assertThat(packet.vlan()).isEqualTo(tagOut);
+        assertThat(packet.ttl()).isEqualTo(63);
+        assertThat(packet.ipLength()).isEqualTo(20 + 8 + 33);
+        assertThat(Parser.verifyTransportChecksum(packet).label()).isEqualTo("none");
+        assertThat(mac(out.frame(), 0)).isEqualTo(tagOut < 0 ? HOP_MAC : HOP_MAC + 2);
+    }
+
     @Test
-    void aChangedNeighbourCountsWithinASecondWithoutTheNode() throws Exception {
+    void aTagThatNoDataInterfaceHasIsJavasToJudge() throws Exception {
         Session session = new Session("4", PacketView.UDP);
         cache.install(session.key, session.record);
-        assertThat(mac(run(session.datagram(10).bytes()).frame(), 0)).isEqualTo(HOP_MAC);
-        namespace.exec("ip", "neigh", "replace", "192.0.2.99", "lladdr", "02:00:00:00:00:64", "dev", "ambsys-a", "nud", "permanent");
-        try {
-            Thread.sleep(1000);
-            assertThat(mac(run(session.datagram(10).bytes()).frame(), 0)).isEqualTo(HOP_MAC + 1);
-        } finally {
-            namespace.exec("ip", "neigh", "replace", "192.0.2.99", "lladdr", "02:00:00:00:00:63", "dev", "ambsys-a", "nud", "permanent");
-            program.routesChanged();
-        }
+        expect(XdpCounter.PUNTED, session.datagram(10).vlan(6).bytes());
+        expect(XdpCounter.FORWARDED, session.datagram(10).vlan(VLAN_IN).bytes());
+    }
+
+    @Test
+    void aSessionThatWasIdleForItsTimeoutIsJavasToJudge() throws Exception {
+        Session session = new Session("4", PacketView.UDP);
+        session.record.lastSeenMs(session.record.lastSeenMs() - IDLE_MS - 100);
+        cache.install(session.key, session.record);
+        expect(XdpCounter.PUNTED, session.datagram(10).bytes());
+        assertThat(cache.refresh(session.key, session.record)).isTrue();
+        assertThat(cache.isIdle(Clock.SYSTEM.monotonicNs())).isTrue();
+        session.record.lastSeenMs(session.record.lastSeenMs() + 5_000);
+        cache.install(session.key, session.record);
+        expect(XdpCounter.FORWARDED, session.datagram(10).bytes());
+        assertThat(cache.refresh(session.key, session.record)).isTrue();
+        assertThat(cache.isIdle(Clock.SYSTEM.monotonicNs())).isFalse();
+    }
+
+    @Test
+    void nothingIsForwardedWhenTheNodeHasBeenSilentForTooLong() throws Exception {
+        Session session = new Session("4", PacketView.UDP);
+        cache.install(session.key, session.record);
+        program.forwardUntil(Clock.SYSTEM.monotonicNs() - 10_000_000);
+        expect(XdpCounter.PUNTED, session.datagram(10).bytes());
+        program.forwardUntil(Clock.SYSTEM.monotonicNs() + 1_000_000_000);
+        expect(XdpCounter.FORWARDED, session.datagram(10).bytes());
     }
 
     @Test
@@ -322,7 +376,7 @@ class FlowCacheTest {
             this.server = server;
             ipv4 = version.equals("4");
             boolean high = (protocol == PacketView.TCP ? fromClient(ACK, 0, 0, 0) : datagram(1)).parsed().writeKey(key, 0);
-            record.incarnation(1, 77, 1);
+            record.incarnation(1, 77, 1).timeoutMs(IDLE_MS).lastSeenMs(Clock.SYSTEM.monotonicMs());
             if (high) record.addFlags(SessionRecord.ORIGINAL_FROM_HIGH);
         }
 

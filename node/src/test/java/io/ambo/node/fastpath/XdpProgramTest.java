@@ -276,7 +276,7 @@ class XdpProgramTest {
 
     @Test
     void anObjectThatIsNoneIsRefusedWithTheWordsOfLibbpf() {
-        assertThatThrownBy(() -> BpfObject.load(new byte[100], "garbage.o", Map.of())).isInstanceOf(SysException.class)
+        assertThatThrownBy(() -> BpfObject.load(new byte[100], "garbage.o", Map.of(), Map.of())).isInstanceOf(SysException.class)
                 .hasMessageContaining("garbage.o")
                 .hasMessageContaining("libbpf said");
     }
@@ -290,7 +290,8 @@ class XdpProgramTest {
         }
         int at = new String(elf, StandardCharsets.ISO_8859_1).indexOf(new String(callOfMapLookup, StandardCharsets.ISO_8859_1));
         System.arraycopy(callOfNothing, 0, elf, at, callOfNothing.length);
-        assertThatThrownBy(() -> BpfObject.load(elf, "ambo.bpf.o", Map.of("flows4", 1, "flows6", 1))).isInstanceOf(SysException.class)
+        assertThatThrownBy(() -> BpfObject.load(elf, "ambo.bpf.o", Map.of("flows4", 1, "flows6", 1), Map.of()))
+                .isInstanceOf(SysException.class)
                 .hasMessageContaining("load a BPF object into the kernel (ambo.bpf.o): invalid argument")
                 .hasMessageContaining("invalid func unknown#32767");
     }
