@@ -84,8 +84,8 @@ struct {
 } delays SEC(".maps");
 
 struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 64);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 4096);
     __type(key, __u32); // incoming interface
     __type(value, struct way);
 } ways SEC(".maps");
@@ -168,7 +168,8 @@ int generate(struct xdp_md *ctx)
         }
         tcp[4] = fold(sum);
     }
-    return bpf_redirect(plan->ifindex, 0);
+    // 0: how fast frames are made when nobody takes them.
+    return plan->ifindex ? bpf_redirect(plan->ifindex, 0) : XDP_DROP;
 }
 
 static __always_inline __u32 bucket_of(__u64 ns)

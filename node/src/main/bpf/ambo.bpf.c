@@ -4,15 +4,13 @@
 //         --> parse --> classify --> the kernel   what is for this host, and what is neither TCP nor UDP nor ICMP
 //                                --> punt         to the worker (Java) of the queue; dropped while the gate is closed or no worker is there
 //
-// One program serves all interfaces; it finds the port in a small hash map by the interface's index. A program for each interface, with the port as a
-// constant, would save these few nanoseconds, but load and pin as many programs as there are interfaces.
+// One program serves all interfaces; it finds the port by the interface's index.
 #include "flow.h"
 
 SEC("xdp")
 int ambo(struct xdp_md *ctx)
 {
-    __u32 index = ctx->ingress_ifindex;
-    const struct ambo_port *port = bpf_map_lookup_elem(&ports, &index);
+    const struct ambo_port *port = find_port(ctx->ingress_ifindex);
     if (!port) {
         count(AMBO_passed_port);
         return XDP_PASS;

@@ -10,6 +10,13 @@ struct {
     __type(value, struct ambo_port);
 } ports SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, AMBO_NEAR_PORTS);
+    __type(key, __u32);
+    __type(value, struct ambo_port);
+} near_ports SEC(".maps");
+
 // The value means nothing.
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -39,6 +46,14 @@ struct {
     __type(key, struct ambo_address6);
     __type(value, __u8);
 } local6 SEC(".maps");
+
+static __always_inline const struct ambo_port *find_port(__u32 ifindex)
+{
+    __u32 place = ifindex % AMBO_NEAR_PORTS;
+    const struct ambo_port *port = bpf_map_lookup_elem(&near_ports, &place);
+    if (port && port->ifindex == ifindex) return port;
+    return bpf_map_lookup_elem(&ports, &ifindex);
+}
 
 // A switch may flood frames of other hosts, and an interface that somebody watches with tcpdump receives them all. Were they forwarded,
 // both nodes of a pair would forward them. Broadcast and multicast are never forwarded either.

@@ -97,8 +97,8 @@ static __always_inline int is_plain(const struct tcphdr *tcp)
 
 static __always_inline int step_tcp(struct ambo_flow *flow, int from, const struct tcphdr *tcp, __u32 length)
 {
-    struct ambo_half *sender = &flow->direction[from & 1].half;
-    struct ambo_half *receiver = &flow->direction[!from].half;
+    struct ambo_half *sender = &flow->half[from & 1];
+    struct ambo_half *receiver = &flow->half[!from];
     __u32 seq = bpf_ntohl(tcp->seq);
     __u32 ack = bpf_ntohl(tcp->ack_seq);
     __u32 end = seq + length;
@@ -232,60 +232,53 @@ static __always_inline int write_link_header(struct xdp_md *ctx, const struct am
     return 1;
 }
 
-// Forwards the frame, or says that it is not for this stage. `verdict` is set when Java should get it for a reason worth counting.
-static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_port *port, enum ambo_verdict *verdict)
+// The transport header of what the kernel may forward: a whole datagram, or a plain segment. Returns 0 for all else.
+static __always_inline int parse_transport(struct packet *packet, __u32 length, const struct tcphdr **tcp, __u32 *payload)
 {
-    struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
-    if (!parse_ethernet(&packet) || !is_addressed_to(port, packet.ethernet)) return -1;
-    int tagged = packet.type == ETH_P_8021Q;
-    if (!parse_vlan(&packet) || !is_data_interface(ctx, port, &packet, tagged)) return -1;
-    const void *ip_start = packet.cursor;
-    __u32 ip_length, headers;
-    if (packet.type == ETH_P_IP) {
-        if (!parse_ipv4(&packet)) return -1;
-        const struct iphdr *ip = packet.ipv4;
-        if (ip->ihl != 5 || (ip->frag_off & bpf_htons(0x3FFF)) || ip->ttl <= 1) return -1;
-        ip_length = bpf_ntohs(ip->tot_len);
-        headers = sizeof(struct iphdr);
-    } else if (packet.type == ETH_P_IPV6) {
-        if (!parse_ipv6(&packet)) return -1;
-        if (packet.ipv6->hop_limit <= 1) return -1;
-        ip_length = bpf_ntohs(packet.ipv6->payload_len) + sizeof(struct ipv6hdr);
-        headers = sizeof(struct ipv6hdr);
-    } else {
-        return -1;
+    if (packet->protocol == IPPROTO_UDP) {
+        const struct udphdr *udp = take(packet, sizeof(struct udphdr));
+        return udp && bpf_ntohs(udp->len) == length;
     }
-    if (packet.protocol != IPPROTO_UDP && packet.protocol != IPPROTO_TCP) return -1;
-    // The frame may be longer than its packet (padding), never shorter.
-    if (ip_start + ip_length > packet.end) return -1;
+    if (packet->protocol != IPPROTO_TCP) return 0;
+    const struct tcphdr *header = take(packet, sizeof(struct tcphdr));
+    if (!header || !is_plain(header) || header->doff < 5 || length < header->doff * 4) return 0;
+    *tcp = header;
+    *payload = length - header->doff * 4;
+    return 1;
+}
 
-    const struct ports *ports_ = packet.cursor;
-    __u32 payload = 0;
-    const struct tcphdr *tcp = NULL;
-    if (packet.protocol == IPPROTO_UDP) {
-        const struct udphdr *udp = take(&packet, sizeof(struct udphdr));
-        if (!udp || bpf_ntohs(udp->len) != ip_length - headers) return -1;
+// From the IP header to the wire. It is compiled twice, for IPv4 and IPv6, so that each lookup has one map that the compiler knows.
+static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet, int is_ipv6, int tagged, enum ambo_verdict *verdict)
+{
+    const void *start = packet->cursor;
+    __u32 length, header;
+    if (is_ipv6) {
+        if (!parse_ipv6(packet) || packet->ipv6->hop_limit <= 1) return -1;
+        header = sizeof(struct ipv6hdr);
+        length = bpf_ntohs(packet->ipv6->payload_len) + header;
     } else {
-        tcp = take(&packet, sizeof(struct tcphdr));
-        if (!tcp || !is_plain(tcp) || tcp->doff < 5) return -1;
-        headers += tcp->doff * 4;
-        if (ip_length < headers) return -1;
-        payload = ip_length - headers;
+        if (!parse_ipv4(packet)) return -1;
+        if (packet->ipv4->ihl != 5 || (packet->ipv4->frag_off & bpf_htons(0x3FFF)) || packet->ipv4->ttl <= 1) return -1;
+        header = sizeof(struct iphdr);
+        length = bpf_ntohs(packet->ipv4->tot_len);
     }
+    // The frame may be longer than its packet (padding), never shorter.
+    if (start + length > packet->end) return -1;
+    const struct ports *ports_ = packet->cursor;
+    const struct tcphdr *tcp = NULL;
+    __u32 payload = 0;
+    if (!parse_transport(packet, length - header, &tcp, &payload)) return -1;
 
     int from = 0;
-    struct ambo_flow *flow = NULL;
-    if (packet.ipv4) flow = find_flow4(packet.ipv4, ports_, &from);
-    else if (packet.ipv6) flow = find_flow6(packet.ipv6, ports_, &from);
+    struct ambo_flow *flow = is_ipv6 ? find_flow6(packet->ipv6, ports_, &from) : find_flow4(packet->ipv4, ports_, &from);
     if (!flow) return -1;
     __u32 zero = 0;
-    const struct ambo_settings *now_set = bpf_map_lookup_elem(&settings, &zero);
-    if (!now_set) return -1;
-
+    const struct ambo_settings *set = bpf_map_lookup_elem(&settings, &zero);
+    if (!set) return -1;
     struct ambo_direction *direction = &flow->direction[from & 1];
     __u64 now = bpf_ktime_get_coarse_ns();
-    if (now > now_set->forward_until_ns || is_idle(flow, from, now)) return -1;
-    if (!find_hop(ctx, &direction->hop, &packet, ip_length, now, now_set->route_generation)) {
+    if (now > set->forward_until_ns || is_idle(flow, from, now)) return -1;
+    if (!find_hop(ctx, &direction->hop, packet, length, now, set->route_generation)) {
         *verdict = AMBO_punted_next_hop;
         return -1;
     }
@@ -294,19 +287,31 @@ static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_po
         return -1;
     }
     direction->packets++;
-    direction->bytes += ip_length;
+    direction->bytes += length;
     direction->last_seen_ns = now;
 
-    if (packet.ipv4) decrement_ttl((struct iphdr *)packet.ipv4);
-    else if (packet.ipv6) ((struct ipv6hdr *)packet.ipv6)->hop_limit--;
+    if (is_ipv6) ((struct ipv6hdr *)packet->ipv6)->hop_limit--;
+    else decrement_ttl((struct iphdr *)packet->ipv4);
     if (tagged || direction->hop.vlan) {
-        if (!write_link_header(ctx, &direction->hop, packet.type, tagged)) {
+        if (!write_link_header(ctx, &direction->hop, packet->type, tagged)) {
             count(AMBO_dropped_no_headroom);
             return XDP_DROP;
         }
     } else {
-        __builtin_memcpy((void *)packet.ethernet, direction->hop.mac, 12);
+        __builtin_memcpy((void *)packet->ethernet, direction->hop.mac, 12);
     }
     count(AMBO_forwarded);
     return bpf_redirect(direction->hop.ifindex, 0);
+}
+
+// Forwards the frame, or says that it is not for this stage (-1). `verdict` is set when Java should get it for a reason worth counting.
+static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_port *port, enum ambo_verdict *verdict)
+{
+    struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
+    if (!parse_ethernet(&packet) || !is_addressed_to(port, packet.ethernet)) return -1;
+    int tagged = packet.type == ETH_P_8021Q;
+    if (!parse_vlan(&packet) || !is_data_interface(ctx, port, &packet, tagged)) return -1;
+    if (packet.type == ETH_P_IP) return forward_ip(ctx, &packet, 0, tagged, verdict);
+    if (packet.type == ETH_P_IPV6) return forward_ip(ctx, &packet, 1, tagged, verdict);
+    return -1;
 }

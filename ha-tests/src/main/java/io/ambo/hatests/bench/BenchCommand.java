@@ -1,5 +1,7 @@
 package io.ambo.hatests.bench;
 
+import io.ambo.hatests.lab.JvmCommand;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -8,7 +10,7 @@ import picocli.CommandLine.Parameters;
 /** {@code ambo bench NAME}. Progress goes to standard error, the table to standard output. */
 @Command(name = "bench", description = "Ambo beside its peers, on the same network in the same run.")
 public final class BenchCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "NAME", description = "slow-path, or `list`", defaultValue = "list")
+    @Parameters(paramLabel = "NAME", description = "forward, slow-path, or `list`", defaultValue = "list")
     private String name = "list";
 
     @Option(names = "--json", description = "the result as JSON")
@@ -17,22 +19,37 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--flows", description = "different flows (${DEFAULT-VALUE})", defaultValue = "1000")
     private int flows = 1000;
 
+    @Option(names = "--case", split = ",", description = "forward: these only (udp-1000, udp-50000, udp-1000000, tcp-1000, ...)")
+    private List<String> chosen = List.of();
+
     @Option(names = "--rounds", description = "turns of each contender (${DEFAULT-VALUE})", defaultValue = "5")
     private int rounds = 5;
 
     @Option(names = "--round-ms", description = "how long a turn is (${DEFAULT-VALUE})", defaultValue = "2000")
     private int roundMs = 2000;
 
+    private List<Forward.Case> cases() {
+        for (String each : chosen)
+            if (Forward.CASES.stream().noneMatch(known -> known.name().equals(each)))
+                throw new IllegalArgumentException(
+                        "no case " + each + "; there are " + Forward.CASES.stream().map(Forward.Case::name).toList());
+        return Forward.CASES.stream().filter(each -> chosen.isEmpty() || chosen.contains(each.name())).toList();
+    }
+
     @Override
     public Integer call() {
         switch (name) {
-            case "list" -> System.out.println("slow-path   packets per second through Java alone, beside nftables and conntrack");
+            case "list" -> System.out.println("""
+                    forward     established flows: Ambo beside a bare XDP redirect, kernel forwarding, nftables and conntrack
+                    slow-path   packets per second through Java alone, beside nftables and conntrack""");
+            case "forward" -> System.out.print(new Forward(cases(), rounds, roundMs == 2000 ? 700 : roundMs, System.err)
+                    .run(JvmCommand.home().resolve("ha-tests/target/bench/forward"), json));
             case "slow-path" -> {
                 if (flows < 1 || flows > 50_000 || rounds < 1 || roundMs < 100)
                     throw new IllegalArgumentException("--flows is 1 to 50000, --rounds at least 1, --round-ms at least 100");
                 System.out.print(new SlowPath(flows, rounds, roundMs, System.err).run(json));
             }
-            default -> throw new IllegalArgumentException("no benchmark " + name + "; there is slow-path");
+            default -> throw new IllegalArgumentException("no benchmark " + name + "; there are forward, slow-path");
         }
         return 0;
     }

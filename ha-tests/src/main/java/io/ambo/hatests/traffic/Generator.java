@@ -34,7 +34,11 @@ public final class Generator implements AutoCloseable {
             REVERSE = 21,
             STAMPED = 22, FLAGS = 23, SEQ = 24, ACK_AT = 28, PAYLOAD = 32, FLOW = 36, ROUND = 40, MAC = 48;
     private static final int TALLY_SIZE = 32, BUCKETS = 64 << 5, SUB_BITS = 5;
-    private static final int BATCH = 64;
+    /** Frames that go out together. */
+    private static final int BATCH = 64, PACED_BATCH = 32;
+    private static final int DRAIN_MS = 30, LARGEST_CALL = 2_000_000;
+    /** What a paced call sends at most: the ring of a slow path takes it at once. */
+    private static final int PACED_CALL = 2_000;
 
     /**
      * What is sent.
@@ -95,6 +99,8 @@ public final class Generator implements AutoCloseable {
     private final MemorySegment plan = arena.allocate(PLAN_SIZE, 8);
     private final MemorySegment tallies;
     private final int cpu;
+    private String serverAddress = Addresses.SERVER;
+    private int burst = PACED_CALL;
 
     /**
      * @param nodeLeftMac  where frames from the client go
@@ -124,6 +130,16 @@ public final class Generator implements AutoCloseable {
         way(rightIndex, leftIndex, client.macOf(clientDevice), host.macOf(left));
     }
 
+    /** Frames towards the server have this address from now on: a virtual one, that the forwarder translates. */
+    public void sendTo(String address) {
+        serverAddress = address;
+    }
+
+    /** What a paced run sends at once at most. Each such call takes some 25 ms before it sends. */
+    public void burst(int packets) {
+        burst = packets;
+    }
+
     private void way(int from, int to, long destination, long source) {
         MemorySegment way = arena.allocate(16, 4);
         way.set(ValueLayout.JAVA_INT, 0, to);
@@ -140,6 +156,14 @@ public final class Generator implements AutoCloseable {
             links.add(link);
             return index;
         });
+    }
+
+    /** How fast frames are made when nobody takes them. */
+    public double alonePerSecond(Load load, int packets) {
+        setPlan(load, false, CLIENT_SEQ, SERVER_SEQ);
+        plan.set(ValueLayout.JAVA_INT, IFINDEX, 0);
+        check(Bpf.update(object.map("plans"), zero, plan, Bpf.ANY));
+        return packets * 1e9 / send(load, false, packets, 0);
     }
 
     /** Opens the sessions of a TCP load: SYN, SYN and ACK, ACK of every flow. The rate is that of the slow path. */
@@ -171,9 +195,6 @@ public final class Generator implements AutoCloseable {
         return new Result(sent, after[0] - before[0], tookNs, after[2] - before[2], after[3] - before[3]);
     }
 
-    private static final int DRAIN_MS = 30;
-    private static final int LARGEST_CALL = 2_000_000;
-
     private long send(Load load, boolean reverse, long packets, int perSecond) {
         NetworkNamespace from = reverse ? server : client;
         int index = reverse ? serverIndex : clientIndex;
@@ -189,7 +210,7 @@ public final class Generator implements AutoCloseable {
                 if (perSecond > 0) {
                     // A call takes some 25 ms before it sends: each makes up for the time since it was its turn.
                     long due = (System.nanoTime() - began + 25_000_000) / 1000 * perSecond / 1_000_000 - sent;
-                    slice = Math.clamp(due, 1, Math.max(1, perSecond / 4));
+                    slice = Math.clamp(due, 1, burst);
                 }
                 int count = (int) Math.min(left, slice);
                 int ns = LiveFrames.run(object.program("generate"), frame, index, count, perSecond > 0 ? PACED_BATCH : BATCH);
@@ -201,14 +222,13 @@ public final class Generator implements AutoCloseable {
         });
     }
 
-    private static final int PACED_BATCH = 32;
-
     private void setPlan(Load load, boolean reverse, int seq, int ack) {
         plan.fill((byte) 0);
         plan.set(ValueLayout.JAVA_INT, IFINDEX, reverse ? serverIndex : clientIndex);
         plan.set(ValueLayout.JAVA_INT, FLOWS, load.flows());
         plan.set(ValueLayout.JAVA_INT, CLIENT, ByteBuffer.wrap(Addresses.of(Addresses.CLIENT).getAddress()).getInt());
-        plan.set(ValueLayout.JAVA_INT, SERVER, ByteBuffer.wrap(Addresses.of(Addresses.SERVER).getAddress()).getInt());
+        plan.set(ValueLayout.JAVA_INT, SERVER,
+                ByteBuffer.wrap(Addresses.of(reverse ? Addresses.SERVER : serverAddress).getAddress()).getInt());
         plan.set(ValueLayout.JAVA_SHORT, PORT, (short) SERVER_PORT);
         plan.set(ValueLayout.JAVA_SHORT, WINDOW_AT, (short) WINDOW);
         plan.set(ValueLayout.JAVA_BYTE, PROTOCOL, (byte) load.protocol());

@@ -18,12 +18,13 @@ import java.util.Map;
  */
 public final class FlowCache {
     static final int KEY4_SIZE = 16, KEY6_SIZE = SessionKey.SIZE;
-    /** struct ambo_flow: two directions, created, epoch, flags, installed_ns. */
-    static final int VALUE_SIZE = 184;
-    private static final int DIRECTION_SIZE = 80, CREATED = 2 * DIRECTION_SIZE, EPOCH = CREATED + 8, FLAGS = EPOCH + 4,
+    /** struct ambo_flow: two directions, two halves, created, epoch, flags, installed_ns. */
+    static final int VALUE_SIZE = 192;
+    private static final int DIRECTION_SIZE = 64, HALVES = 2 * DIRECTION_SIZE, CREATED = HALVES + 2 * TcpHalf.SIZE, EPOCH = CREATED + 8,
+            FLAGS = EPOCH + 4,
             INSTALLED = FLAGS + 4;
     /** struct ambo_direction. */
-    private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HALF = 24, IDLE = HALF + TcpHalf.SIZE, HOP = IDLE + 4;
+    private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HOP = 24, IDLE = 56, DIRECTION_RESERVED = 60;
     private static final int SEEN_WHOLE = 1;
     /** Entries that one system call reads. */
     private static final int BATCH = 512;
@@ -42,10 +43,10 @@ public final class FlowCache {
     /** What C has to agree with, by struct. */
     static Map<String, List<BpfObject.Member>> layouts() {
         return Map.of("ambo_direction",
-                List.of(member("packets", PACKETS), member("bytes", BYTES), member("last_seen_ns", LAST_SEEN), member("half", HALF),
-                        member("idle_ms", IDLE), member("hop", HOP)),
-                "ambo_flow", List.of(member("direction", 0), member("created", CREATED), member("epoch", EPOCH), member("flags", FLAGS),
-                        member("installed_ns", INSTALLED)));
+                List.of(member("packets", PACKETS), member("bytes", BYTES), member("last_seen_ns", LAST_SEEN), member("hop", HOP),
+                        member("idle_ms", IDLE), member("reserved", DIRECTION_RESERVED)),
+                "ambo_flow", List.of(member("direction", 0), member("half", HALVES), member("created", CREATED), member("epoch", EPOCH),
+                        member("flags", FLAGS), member("installed_ns", INSTALLED)));
     }
 
     private static BpfObject.Member member(String name, int offset) { return new BpfObject.Member(name, offset); }
@@ -181,12 +182,14 @@ public final class FlowCache {
             return ofReply != record.has(SessionRecord.ORIGINAL_FROM_HIGH) ? DIRECTION_SIZE : 0;
         }
 
+        private static int halfOf(int direction) { return HALVES + (direction == 0 ? 0 : TcpHalf.SIZE); }
+
         private void write(boolean ofReply, SessionRecord record) {
             int at = direction(ofReply, record);
             value.set(ValueLayout.JAVA_LONG, at + PACKETS, record.packets(ofReply));
             value.set(ValueLayout.JAVA_LONG, at + BYTES, record.bytes(ofReply));
             value.set(ValueLayout.JAVA_INT, at + IDLE, record.timeoutMs());
-            half.wrap(value, at + HALF).copyFrom(ofReply ? record.reply() : record.original());
+            half.wrap(value, halfOf(at)).copyFrom(ofReply ? record.reply() : record.original());
             // A window is scaled only when both ends have said so (RFC 7323, 2.2).
             if (!record.original().has(TcpHalf.SCALE_KNOWN) || !record.reply().has(TcpHalf.SCALE_KNOWN)) half.forgetScale();
         }
@@ -195,7 +198,7 @@ public final class FlowCache {
             int at = direction(ofReply, record);
             record.counts(ofReply, Math.max(record.packets(ofReply), value.get(ValueLayout.JAVA_LONG, at + PACKETS)),
                     Math.max(record.bytes(ofReply), value.get(ValueLayout.JAVA_LONG, at + BYTES)));
-            half.wrap(value, at + HALF);
+            half.wrap(value, halfOf(at));
             TcpHalf known = ofReply ? record.reply() : record.original();
             boolean newest = known.has(TcpHalf.SEQ_KNOWN) && TcpHalf.after(half.seqEnd(), known.seqEnd())
                     || known.has(TcpHalf.ACK_KNOWN) && TcpHalf.after(half.ack(), known.ack());

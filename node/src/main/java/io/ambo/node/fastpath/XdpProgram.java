@@ -50,14 +50,15 @@ public final class XdpProgram implements AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
     private static final String RESOURCE = "/ambo.bpf.o", PROGRAM = "ambo";
     private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN);
-    /** struct ambo_port: number, untagged, mac. */
-    private static final int PORT_SIZE = 8, PORT_UNTAGGED = 1, PORT_MAC = 2;
+    /** struct ambo_port: number, untagged, mac, ifindex. */
+    private static final int PORT_SIZE = 12, PORT_UNTAGGED = 1, PORT_MAC = 2, PORT_INTERFACE = 8, NEAR_PORTS = 256;
     /** struct ambo_settings: layout, gate_open, route_generation, reserved, forward_until_ns. */
     private static final int SETTINGS_SIZE = 24, SETTINGS_GATE = 4, SETTINGS_GENERATION = 8, SETTINGS_RESERVED = 12, SETTINGS_UNTIL = 16;
     /** struct ambo_vlan: ifindex, id. struct ambo_egress: ifindex, vlan. */
     private static final int VLAN_SIZE = 8, EGRESS_SIZE = 8, MAX_INTERFACES = 1024;
     private static final int ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
-    private static final List<String> MAPS = List.of("ports", "vlans", "egresses", "sockets", "local4", "local6", "settings", "counters",
+    private static final List<String> MAPS = List.of("ports", "near_ports", "vlans", "egresses", "sockets", "local4", "local6", "settings",
+            "counters",
             "flows4", "flows6");
     private static final Map<String, List<BpfObject.Member>> LAYOUTS = layouts();
     private static final int LAYOUT = layout();
@@ -94,6 +95,7 @@ public final class XdpProgram implements AutoCloseable {
     /** Links of the process before, by interface, until {@link #attach} claims them. */
     private final Map<Integer, Pins.Link> unclaimed = new HashMap<>();
     private final int ports;
+    private final int nearPorts;
     private final int vlans;
     private final int egresses;
     private final int sockets;
@@ -118,6 +120,7 @@ public final class XdpProgram implements AutoCloseable {
         this.adopted = adopted;
         ports = checkedMap("ports", 4, PORT_SIZE, MAX_PORTS);
         sockets = checkedMap("sockets", 4, 4, MAX_PORTS * MAX_QUEUES);
+        nearPorts = checkedMap("near_ports", 4, PORT_SIZE, NEAR_PORTS);
         vlans = checkedMap("vlans", VLAN_SIZE, 1, MAX_INTERFACES);
         egresses = checkedMap("egresses", 4, EGRESS_SIZE, MAX_INTERFACES);
         local4 = checkedMap("local4", ADDRESS4_SIZE, 1, MAX_LOCAL_ADDRESSES);
@@ -481,25 +484,44 @@ public final class XdpProgram implements AutoCloseable {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocate(PORT_SIZE, 8);
             value.set(ValueLayout.JAVA_BYTE, 0, (byte) port);
-            value.set(ValueLayout.JAVA_BYTE, PORT_UNTAGGED, (byte) (untagged.contains(interfaceIndex) ? 1 : 0));
             for (int i = 0; i < 3; i++) value.set(NETWORK_SHORT, PORT_MAC + 2 * i, (short) (mac >>> (32 - 16 * i)));
-            check("register an interface", Bpf.update(ports, arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex), value, Bpf.ANY),
-                    "ifindex=" + interfaceIndex + " port=" + port, "");
+            value.set(ValueLayout.JAVA_INT, PORT_INTERFACE, interfaceIndex);
+            writePort(interfaceIndex, value, arena);
         }
     }
 
+    /** The tags of an interface have changed. */
     private void rewriteUntagged(int interfaceIndex) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment key = arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex);
             MemorySegment value = arena.allocate(PORT_SIZE, 8);
-            check("read an interface", Bpf.lookup(ports, key, value), "ifindex=" + interfaceIndex, "");
-            value.set(ValueLayout.JAVA_BYTE, PORT_UNTAGGED, (byte) (untagged.contains(interfaceIndex) ? 1 : 0));
-            check("change an interface", Bpf.update(ports, key, value, Bpf.ANY), "ifindex=" + interfaceIndex, "");
+            check("read an interface", Bpf.lookup(ports, arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex), value),
+                    "ifindex=" + interfaceIndex, "");
+            writePort(interfaceIndex, value, arena);
         }
+    }
+
+    private void writePort(int interfaceIndex, MemorySegment value, Arena arena) {
+        value.set(ValueLayout.JAVA_BYTE, PORT_UNTAGGED, (byte) (untagged.contains(interfaceIndex) ? 1 : 0));
+        check("register an interface", Bpf.update(ports, arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex), value, Bpf.ANY),
+                "ifindex=" + interfaceIndex, "");
+        MemorySegment place = arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex % NEAR_PORTS);
+        int present = nearPort(place, arena);
+        if (present == 0 || present == interfaceIndex)
+            check("register an interface", Bpf.update(nearPorts, place, value, Bpf.ANY), "ifindex=" + interfaceIndex, "");
+    }
+
+    private int nearPort(MemorySegment place, Arena arena) {
+        MemorySegment value = arena.allocate(PORT_SIZE, 8);
+        check("read an interface", Bpf.lookup(nearPorts, place, value), "", "");
+        return value.get(ValueLayout.JAVA_INT, PORT_INTERFACE);
     }
 
     private void deletePort(int interfaceIndex) {
         try (Arena arena = Arena.ofConfined()) {
+            MemorySegment place = arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex % NEAR_PORTS);
+            if (nearPort(place, arena) == interfaceIndex)
+                check("forget an interface", Bpf.update(nearPorts, place, arena.allocate(PORT_SIZE, 8), Bpf.ANY),
+                        "ifindex=" + interfaceIndex, "");
             check("forget an interface", Bpf.delete(ports, arena.allocateFrom(ValueLayout.JAVA_INT, interfaceIndex)),
                     "ifindex=" + interfaceIndex, "");
         }
@@ -546,7 +568,7 @@ public final class XdpProgram implements AutoCloseable {
         List<BpfObject.Member> all = new ArrayList<>();
         for (XdpCounter counter : XdpCounter.values()) all.add(new BpfObject.Member(counter.label(), 8 * counter.ordinal()));
         layouts.put("ambo_counters", all);
-        layouts.put("ambo_port", members("number", 0, "untagged", PORT_UNTAGGED, "mac", PORT_MAC));
+        layouts.put("ambo_port", members("number", 0, "untagged", PORT_UNTAGGED, "mac", PORT_MAC, "ifindex", PORT_INTERFACE));
         layouts.put("ambo_vlan", members("ifindex", 0, "id", 4));
         layouts.put("ambo_egress", members("ifindex", 0, "vlan", 4));
         layouts.put("ambo_settings", members("layout", 0, "gate_open", SETTINGS_GATE, "route_generation", SETTINGS_GENERATION, "reserved",
