@@ -46,8 +46,9 @@ struct tally {
     __u64 bytes;
     __u64 missing;
     __u64 late; // numbers that came after a higher one
+    __u64 last_ns; // when the last packet came, CLOCK_MONOTONIC
 };
-_Static_assert(sizeof(struct tally) == 32, "shared with Generator");
+_Static_assert(sizeof(struct tally) == 40, "shared with Generator");
 
 struct way {
     __u32 ifindex;
@@ -223,6 +224,7 @@ int sink(struct xdp_md *ctx)
     if ((plan->reverse ? udp->source : udp->dest) != bpf_htons(plan->server_port)) return XDP_PASS;
     tally->packets++;
     tally->bytes += bpf_ntohs(ip->tot_len);
+    if (plan->stamped) tally->last_ns = bpf_ktime_get_ns();
     if (plan->stamped) check_stamp(plan, tally, ip, udp, end);
     return XDP_DROP;
 }

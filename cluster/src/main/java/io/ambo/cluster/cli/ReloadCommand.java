@@ -6,7 +6,7 @@ import io.ambo.proto.control.ReloadRequest;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-@Command(name = "reload", description = "Makes the node read its config file again and put it into force: all of it or nothing. No session is lost. Concerns the asked node"
+@Command(name = "reload", description = "Makes the node read its config file again and put it into force: all of it or nothing. Sessions that the new rules forbid end, no other is lost. Concerns the asked node"
         + " only: reload its peers, too.", footer = { "%nExamples:", "  ambo config reload", "  ambo config reload --dry-run",
                 NodeCommand.EXIT_CODES })
 final class ReloadCommand extends NodeCommand {

@@ -111,14 +111,15 @@ final class Forward {
 
     /** @return the table, or the same as JSON */
     String run(Path directory, boolean json) {
-        int most = cases.stream().mapToInt(each -> each.load().flows()).max().orElse(0);
         List<Outcome> outcomes = new ArrayList<>();
-        try (ConntrackRoom _ = ConntrackRoom.forEntries(4L * most)) {
-            try {
-                build(most);
-                for (Case each : cases) outcomes.add(measure(each));
+        // Tables of all contenders are made for the number of flows.
+        for (int flows : cases.stream().map(each -> each.load().flows()).distinct().toList()) {
+            try (ConntrackRoom _ = ConntrackRoom.forEntries(4L * flows)) {
+                build(flows);
+                for (Case each : cases) if (each.load().flows() == flows) outcomes.add(measure(each));
             } finally {
                 contenders.forEach(Contender::close);
+                contenders.clear();
             }
         }
         String text = Json.write(json(outcomes));
@@ -126,14 +127,14 @@ final class Forward {
         return json ? text : table(outcomes) + "\nplot and figures: " + directory + "\n";
     }
 
-    private void build(int most) {
-        progress.println("building six lines, starting three nodes");
+    private void build(int flows) {
+        progress.printf(Locale.ROOT, "%,d flows: building six lines, starting three nodes%n", flows);
         // The same idle times for all: no session ends while others have their turn.
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0, flows: %d }
                 datapath: { fast-path-after: 1 }
                 timeouts: { udp: { single: 1h, multiple: 1h } }
-                """.formatted(Math.max(200_000, most * 5 / 4), Math.max(131_072, most * 5 / 4)));
+                """.formatted(Math.max(200_000, flows * 5 / 4), Math.max(131_072, flows * 5 / 4)));
         for (String name : List.of(BARE, KERNEL, NFT, DNAT, ALONE, PAIR)) contenders.add(new Contender(name, Line.build(policy)));
         for (Contender each : contenders) {
             switch (each.name) {

@@ -3,6 +3,7 @@ package io.ambo.hatests.drill;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
+import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -14,7 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -35,7 +35,10 @@ public final class DrillRun {
     private final List<DrillResult.Figure> figures = new ArrayList<>();
     private final List<DrillResult.Check> checks = new ArrayList<>();
     private final Map<String, Histogram> latencies = new LinkedHashMap<>();
-    private final Map<Lab, List<LabNode>> labs = new ConcurrentHashMap<>();
+    private final List<Site> sites = new ArrayList<>();
+
+    /** What a drill has built. */
+    private record Site(String id, List<LabNode> nodes, Runnable down) {}
 
     DrillRun(String name, int scalePercent, PrintStream progress, Path directory) {
         this.name = name;
@@ -48,8 +51,20 @@ public final class DrillRun {
     public Lab lab(Policy policy) {
         progress("building the lab");
         Lab lab = Lab.build(policy);
-        labs.put(lab, lab.nodes());
+        sites.add(new Site(lab.id(), lab.nodes(), lab::close));
         return lab;
+    }
+
+    /** Builds a line and starts its nodes, both or a alone, beside the processor that sends. */
+    public Line runningLine(Policy policy, boolean withPeer) {
+        progress("building the line");
+        Line line = Line.build(policy);
+        List<LabNode> nodes = withPeer ? List.of(line.a(), line.b()) : List.of(line.a());
+        sites.add(new Site(line.id(), nodes, line::close));
+        progress("starting " + (withPeer ? "nodes a and b" : "node a"));
+        for (LabNode node : nodes) node.start();
+        for (LabNode node : nodes) node.awaitMembers(nodes.size());
+        return line;
     }
 
     /** Builds a lab and starts both nodes. */
@@ -120,10 +135,10 @@ public final class DrillRun {
 
     /** Takes the labs down and gives the result. An error in a node's log that no drill asked for is a failed check. */
     DrillResult finish(String shows) {
-        for (Map.Entry<Lab, List<LabNode>> lab : labs.entrySet()) {
-            for (LabNode node : lab.getValue()) checkLog(lab.getKey(), node);
-            if (!checks.stream().allMatch(DrillResult.Check::passed)) lab.getValue().forEach(this::printCounters);
-            lab.getKey().close();
+        for (Site site : sites) {
+            for (LabNode node : site.nodes) checkLog(site.id, node);
+            if (!checks.stream().allMatch(DrillResult.Check::passed)) site.nodes.forEach(this::printCounters);
+            site.down.run();
         }
         return new DrillResult(name, shows, List.copyOf(checks), List.copyOf(figures), latencies,
                 (System.nanoTime() - beganNs) / 1_000_000);
@@ -142,13 +157,13 @@ public final class DrillRun {
         }
     }
 
-    private void checkLog(Lab lab, LabNode node) {
+    private void checkLog(String site, LabNode node) {
         List<String> errors = node.logText().lines().filter(line -> ERROR_LINE.matcher(line).matches()).toList();
         check("node " + node.name() + " logged no error", errors.isEmpty(),
                 errors.isEmpty() ? "none" : errors.size() + ", the first: " + errors.getFirst());
         try {
             if (Files.exists(node.log()))
-                Files.copy(node.log(), directory.resolve(lab.id() + "-" + node.name() + ".log"), StandardCopyOption.REPLACE_EXISTING);
+                Files.copy(node.log(), directory.resolve(site + "-" + node.name() + ".log"), StandardCopyOption.REPLACE_EXISTING);
         } catch (IOException failed) {
             progress("the log of node " + node.name() + " could not be kept: " + failed.getMessage());
         }

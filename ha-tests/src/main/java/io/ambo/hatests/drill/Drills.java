@@ -7,7 +7,9 @@ import java.util.stream.Collectors;
 public final class Drills {
     public static final List<Drill> ALL = List.of(new AsymmetricHandshakes(), new KillOwner(), new WarmRestart(), new LateJoiner(),
             new FailClosed(),
-            new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload(), new JvmPause());
+            new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload(), new JvmPause(), new JvmDeath(), new HitlessRestart(),
+            new CacheFull(), new RouteChange(),
+            new PolicyReloadRemoves());
 
     private Drills() {}
 

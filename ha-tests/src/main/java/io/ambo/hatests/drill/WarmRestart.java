@@ -16,12 +16,12 @@ final class WarmRestart implements Drill {
 
     @Override
     public String shows() {
-        return "both nodes are killed with -9 at once and started again: live TCP connections go on, from the table's file";
+        return "without the fast path: both nodes are killed with -9 at once and started again: live TCP connections go on, from the table's file";
     }
 
     @Override
     public void run(DrillRun run) {
-        Lab lab = run.runningLab(Policy.OPEN);
+        Lab lab = run.runningLab(Policy.OPEN.with("datapath: { fast-path: false }\n"));
         int count = run.scaled(CONNECTIONS);
         NetStat clientBefore = NetStat.of(lab.client());
         NetStat serverBefore = NetStat.of(lab.server());

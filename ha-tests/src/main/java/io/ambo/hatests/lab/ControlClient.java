@@ -7,6 +7,8 @@ import io.ambo.proto.control.Reload;
 import io.ambo.proto.control.ReloadRequest;
 import io.ambo.proto.control.Request;
 import io.ambo.proto.control.Response;
+import io.ambo.proto.control.Restart;
+import io.ambo.proto.control.RestartRequest;
 import io.ambo.proto.control.Scope;
 import io.ambo.proto.control.Session;
 import io.ambo.proto.control.SessionCount;
@@ -52,6 +54,11 @@ public final class ControlClient {
     }
 
     public Reload reload() { return local(Request.newBuilder().setReload(ReloadRequest.getDefaultInstance())).getReload(); }
+
+    /** The process ends; its flows go on in the kernel. */
+    public Restart restart() {
+        return local(Request.newBuilder().setRestart(RestartRequest.getDefaultInstance())).getRestart();
+    }
 
     /** All sessions that match, page by page. */
     public void forEachSession(SessionFilter filter, Consumer<Session> visitor) {

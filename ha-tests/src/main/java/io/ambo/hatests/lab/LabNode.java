@@ -165,6 +165,13 @@ public final class LabNode {
     /** SIGTERM: a clean stop. */
     public void stop() { end(false); }
 
+    /** As after {@code ambo restart}: the process ends and leaves its flows to the next. */
+    public void endForRestart() {
+        ProcessHandle process = process();
+        control().restart();
+        if (process != null) awaitEnd(process, "`ambo restart`");
+    }
+
     /** SIGSTOP: the JVM stands still, the kernel under it does not. */
     public void pause() { signal("STOP"); }
 
@@ -201,11 +208,15 @@ public final class LabNode {
         } else {
             process.destroy();
         }
+        awaitEnd(process, forcibly ? "SIGKILL" : "SIGTERM");
+    }
+
+    private void awaitEnd(ProcessHandle process, String after) {
         try {
             process.onExit().get(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (java.util.concurrent.TimeoutException slow) {
             throw new LabException("node " + name + " still runs " + STOP_LIMIT.toSeconds() + " s after "
-                    + (forcibly ? "SIGKILL" : "SIGTERM") + "\n" + tail());
+                    + after + "\n" + tail());
         } catch (java.util.concurrent.ExecutionException failed) {
             throw new LabException("waiting for node " + name, failed);
         } catch (InterruptedException interrupted) {

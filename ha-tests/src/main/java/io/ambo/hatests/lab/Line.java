@@ -52,6 +52,8 @@ public final class Line implements AutoCloseable {
         }
     }
 
+    public String id() { return id; }
+
     public NetworkNamespace client() { return client; }
 
     public NetworkNamespace server() { return server; }

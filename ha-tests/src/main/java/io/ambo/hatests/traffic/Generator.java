@@ -16,6 +16,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -33,7 +35,7 @@ public final class Generator implements AutoCloseable {
     private static final int PLAN_SIZE = 64, IFINDEX = 0, FLOWS = 4, CLIENT = 8, SERVER = 12, PORT = 16, WINDOW_AT = 18, PROTOCOL = 20,
             REVERSE = 21,
             STAMPED = 22, FLAGS = 23, SEQ = 24, ACK_AT = 28, PAYLOAD = 32, FLOW = 36, ROUND = 40, MAC = 48;
-    private static final int TALLY_SIZE = 32, BUCKETS = 64 << 5, SUB_BITS = 5;
+    private static final int TALLY_SIZE = 40, TALLY_LAST = 32, BUCKETS = 64 << 5, SUB_BITS = 5;
     /** Frames that go out together. */
     private static final int BATCH = 64, PACED_BATCH = 32;
     private static final int DRAIN_MS = 30, LARGEST_CALL = 2_000_000;
@@ -158,6 +160,19 @@ public final class Generator implements AutoCloseable {
         });
     }
 
+    /** Starts {@link #run} on a thread of its own. */
+    public Future<Result> start(Load load, boolean reverse, long packets, int perSecond) {
+        CompletableFuture<Result> result = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().name("generator").start(() -> {
+            try {
+                result.complete(run(load, reverse, packets, perSecond));
+            } catch (Throwable failed) {
+                result.completeExceptionally(failed);
+            }
+        });
+        return result;
+    }
+
     /** How fast frames are made when nobody takes them. */
     public double alonePerSecond(Load load, int packets) {
         setPlan(load, false, CLIENT_SEQ, SERVER_SEQ);
@@ -183,7 +198,7 @@ public final class Generator implements AutoCloseable {
      *
      * @param perSecond 0: as fast as it goes
      */
-    public Result run(Load load, boolean reverse, long packets, int perSecond) {
+    public synchronized Result run(Load load, boolean reverse, long packets, int perSecond) {
         setPlan(load, reverse, reverse ? SERVER_SEQ : CLIENT_SEQ, reverse ? CLIENT_SEQ : SERVER_SEQ);
         if (load.stamped()) forgetRounds();
         long[] before = tally();
@@ -252,6 +267,15 @@ public final class Generator implements AutoCloseable {
             key.set(ValueLayout.JAVA_INT, 0, flow);
             check(Bpf.update(map, key, nothing, Bpf.ANY));
         }
+    }
+
+    /** When the last stamped packet came, on the line of {@link System#nanoTime}. */
+    public long lastArrivalNs() {
+        check(Bpf.lookup(object.map("tallies"), zero, tallies));
+        long last = 0;
+        for (int at = 0; at < tallies.byteSize(); at += TALLY_SIZE)
+            last = Math.max(last, tallies.get(ValueLayout.JAVA_LONG, at + TALLY_LAST));
+        return last;
     }
 
     /** Packets, bytes, missing, late: sums over all processors. */
