@@ -29,7 +29,7 @@ struct plan {
     __u16 window;
     __u8 protocol;
     __u8 reverse; // from the server
-    __u8 stamped; // UDP: number and time in the payload
+    __u8 stamped; // UDP: 1 number and time in the payload; 2 the sink looks for them, but others write them (Probe.java)
     __u8 tcp_flags;
     __u32 seq;
     __u32 ack;
@@ -153,7 +153,7 @@ int generate(struct xdp_md *ctx)
         udp->check = 0;
         struct stamp *stamp = (void *)(udp + 1);
         stamp->round = round;
-        stamp->time_ns = plan->stamped ? bpf_ktime_get_ns() : 0;
+        stamp->time_ns = plan->stamped == 1 ? bpf_ktime_get_ns() : 0;
     } else {
         __be32 *tcp = (void *)(ip + 1);
         __u32 words = header / 4;

@@ -26,7 +26,7 @@ import java.util.Map;
  * <p>Source, forwarder and sink share one processor: what the forwarder does is all that differs, and nothing is lost between two. The JVMs have another.
  */
 final class Forward {
-    /** One kind of traffic. @param least ratios to nftables and conntrack, and to the bare redirect; 0: none is promised */
+    /** One kind of traffic, and the least ratios that are promised: to nftables and conntrack, and to the bare redirect. 0: none. */
     record Case(String name, Load load, double least, double leastOfBare) {}
 
     static final List<Case> CASES = List.of(new Case("udp-1000", Load.udp(1_000), 3.5, 0.7), new Case("udp-50000", Load.udp(50_000), 3, 0),

@@ -184,12 +184,24 @@ public final class LabNode {
             if (!Files.exists(pidFile())) return null;
             ProcessHandle process = ProcessHandle.of(Long.parseLong(Files.readString(pidFile()).strip())).orElse(null);
             if (process == null || !process.isAlive()) return null;
-            // The number may have gone to another process since. Empty: it is in the middle of an exec.
-            String commandLine = Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
-            return commandLine.isEmpty() || commandLine.contains(directory.toString()) ? process : null;
-        } catch (IOException gone) {
+            return isOurs(process) ? process : null;
+        } catch (IOException unreadable) {
             return null;
         }
+    }
+
+    /** The number may have gone to another process since. In the middle of an exec the command line is empty or cannot be read: then it is asked again. */
+    private boolean isOurs(ProcessHandle process) {
+        for (int attempt = 0; attempt < 10; attempt++) {
+            try {
+                String commandLine = Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
+                if (!commandLine.isEmpty()) return commandLine.contains(directory.toString());
+            } catch (IOException unreadable) {
+                if (!process.isAlive()) return false;
+            }
+            pause(Duration.ofMillis(1));
+        }
+        return process.isAlive();
     }
 
     public long pid() {

@@ -8,6 +8,7 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Datagrams from several sockets of a host to one address, at a steady pace, until it is closed. Nobody answers. */
 public final class DatagramStream implements AutoCloseable {
@@ -16,7 +17,7 @@ public final class DatagramStream implements AutoCloseable {
     private final List<DatagramSocket> sockets = new ArrayList<>();
     private final Thread thread;
     private volatile boolean running = true;
-    private volatile int failures;
+    private final AtomicInteger failures = new AtomicInteger();
 
     public DatagramStream(NetworkNamespace from, String to, int flows, int intervalMs) {
         InetAddress address = Addresses.of(to);
@@ -35,7 +36,7 @@ public final class DatagramStream implements AutoCloseable {
                 try {
                     socket.send(packet);
                 } catch (IOException refused) {
-                    failures = failures + 1;
+                    failures.incrementAndGet();
                 }
             }
             nextNs += intervalMs * 1_000_000L;
@@ -44,7 +45,7 @@ public final class DatagramStream implements AutoCloseable {
     }
 
     /** Datagrams that the host's kernel did not take. */
-    public int failures() { return failures; }
+    public int failures() { return failures.get(); }
 
     @Override
     public void close() {

@@ -29,8 +29,9 @@ public final class Generator implements AutoCloseable {
     public static final int FLOWS_OF_ADDRESS = 50_000, MAX_FLOWS = 1 << 20;
     public static final int SERVER_PORT = 9_000;
     private static final int UDP = 17, TCP = 6, HEADERS_UDP = 42, HEADERS_TCP = 54, SHORTEST = 60;
-    private static final int FIN = 1, SYN = 2, PSH = 8, ACK = 16;
+    private static final int SYN = 2, PSH = 8, ACK = 16;
     private static final int CLIENT_SEQ = 1_000_000, SERVER_SEQ = 2_000_000, WINDOW = 65_535;
+    private static final int NO_STAMPS = 0, STAMPS = 1, PROBE_STAMPS = 2;
     /** struct plan. */
     private static final int PLAN_SIZE = 64, IFINDEX = 0, FLOWS = 4, CLIENT = 8, SERVER = 12, PORT = 16, WINDOW_AT = 18, PROTOCOL = 20,
             REVERSE = 21,
@@ -48,23 +49,30 @@ public final class Generator implements AutoCloseable {
      * @param flows    so many different ones, in turn
      * @param protocol UDP or TCP
      * @param payload  bytes behind the transport header
-     * @param stamped  UDP only: each datagram carries its number and time, and the receiver looks for gaps and delays
+     * @param stamps   UDP only: with {@code STAMPS} each datagram carries its number and time, and the receiver looks for gaps and delays
      * @param tcpFlags TCP only
      */
-    public record Load(int flows, int protocol, int payload, boolean stamped, int tcpFlags) {
+    public record Load(int flows, int protocol, int payload, int stamps, int tcpFlags) {
         /** Datagrams in frames of 60 bytes. */
         public static Load udp(int flows) {
-            return new Load(flows, UDP, SHORTEST - HEADERS_UDP, false, 0);
+            return new Load(flows, UDP, SHORTEST - HEADERS_UDP, NO_STAMPS, 0);
         }
 
-        public Load withStamps() { return new Load(flows, protocol, payload, true, tcpFlags); }
+        public Load withStamps() { return new Load(flows, protocol, payload, STAMPS, tcpFlags); }
+
+        /** The receiver looks for stamps, which a {@link Probe} writes between these. */
+        public Load besideProbes() {
+            return new Load(flows, protocol, payload, PROBE_STAMPS, tcpFlags);
+        }
+
+        boolean stamped() { return stamps == STAMPS; }
 
         /** Acknowledgements in frames of 60 bytes. */
-        public static Load tcp(int flows) { return new Load(flows, TCP, 0, false, ACK); }
+        public static Load tcp(int flows) { return new Load(flows, TCP, 0, NO_STAMPS, ACK); }
 
         /** Segments in frames of 1,500 bytes. */
         public static Load tcpData(int flows) {
-            return new Load(flows, TCP, 1_500 - HEADERS_TCP, false, ACK | PSH);
+            return new Load(flows, TCP, 1_500 - HEADERS_TCP, NO_STAMPS, ACK | PSH);
         }
 
         public int frameBytes() { return Math.max(SHORTEST, (protocol == UDP ? HEADERS_UDP : HEADERS_TCP) + payload); }
@@ -173,6 +181,11 @@ public final class Generator implements AutoCloseable {
         return result;
     }
 
+    /** Sends nothing; the receivers look at the stamps of those that a {@link Probe} sends. */
+    public void expectProbes() {
+        setPlan(Load.udp(1).besideProbes(), false, 0, 0);
+    }
+
     /** How fast frames are made when nobody takes them. */
     public double alonePerSecond(Load load, int packets) {
         setPlan(load, false, CLIENT_SEQ, SERVER_SEQ);
@@ -183,9 +196,9 @@ public final class Generator implements AutoCloseable {
 
     /** Opens the sessions of a TCP load: SYN, SYN and ACK, ACK of every flow. The rate is that of the slow path. */
     public void openTcp(int flows, int perSecond) {
-        paced(new Load(flows, TCP, 0, false, SYN), false, CLIENT_SEQ - 1, 0, perSecond);
-        paced(new Load(flows, TCP, 0, false, SYN | ACK), true, SERVER_SEQ - 1, CLIENT_SEQ, perSecond);
-        paced(new Load(flows, TCP, 0, false, ACK), false, CLIENT_SEQ, SERVER_SEQ, perSecond);
+        paced(new Load(flows, TCP, 0, NO_STAMPS, SYN), false, CLIENT_SEQ - 1, 0, perSecond);
+        paced(new Load(flows, TCP, 0, NO_STAMPS, SYN | ACK), true, SERVER_SEQ - 1, CLIENT_SEQ, perSecond);
+        paced(new Load(flows, TCP, 0, NO_STAMPS, ACK), false, CLIENT_SEQ, SERVER_SEQ, perSecond);
     }
 
     private void paced(Load load, boolean reverse, int seq, int ack, int perSecond) {
@@ -248,7 +261,7 @@ public final class Generator implements AutoCloseable {
         plan.set(ValueLayout.JAVA_SHORT, WINDOW_AT, (short) WINDOW);
         plan.set(ValueLayout.JAVA_BYTE, PROTOCOL, (byte) load.protocol());
         plan.set(ValueLayout.JAVA_BYTE, REVERSE, (byte) (reverse ? 1 : 0));
-        plan.set(ValueLayout.JAVA_BYTE, STAMPED, (byte) (load.stamped() ? 1 : 0));
+        plan.set(ValueLayout.JAVA_BYTE, STAMPED, (byte) load.stamps());
         plan.set(ValueLayout.JAVA_BYTE, FLAGS, (byte) load.tcpFlags());
         plan.set(ValueLayout.JAVA_INT, SEQ, seq);
         plan.set(ValueLayout.JAVA_INT, ACK_AT, ack);

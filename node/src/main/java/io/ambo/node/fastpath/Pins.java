@@ -27,7 +27,7 @@ import java.util.stream.Stream;
 final class Pins {
     private static final String MAP = "map-", LINK = "link-", PROGRAM = "program", BPF_FILE_SYSTEM = "bpf";
 
-    /** A pinned link. @param fd the caller's */
+    /** A pinned link; the descriptor is the caller's. */
     record Link(int interfaceIndex, XdpProgram.Mode mode, int fd) {}
 
     private final Path directory;
