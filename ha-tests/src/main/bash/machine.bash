@@ -12,6 +12,7 @@ libbpf.so.1|libbpf1|loading the XDP program
 ip|iproute2|the lab
 ethtool|ethtool|the lab
 nft|nftables|the benchmark against the kernel
+conntrackd|conntrackd|the benchmark against the kernel
 ping|iputils-ping|the lab
 curl|curl|the lab
 iperf3|iperf3|the lab

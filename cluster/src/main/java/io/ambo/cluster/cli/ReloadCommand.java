@@ -33,7 +33,7 @@ final class ReloadCommand extends NodeCommand {
             if (reload.getProblemsCount() > 0)
                 cli().err().println(Text.count(reload.getProblemsCount(), "problem") + ", nothing was changed");
             if (reload.getRestartChangesCount() > 0) {
-                problem("these changes need a restart of the node, nothing was changed (one node after the other: systemctl restart ambo)");
+                problem("these changes need a restart of the node, nothing was changed (one node after the other: ambo restart)");
                 reload.getRestartChangesList().forEach(change -> cli().err().println("  " + change));
             }
         }

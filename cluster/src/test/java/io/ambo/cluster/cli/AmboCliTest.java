@@ -17,6 +17,7 @@ import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
 import io.ambo.proto.control.Request;
 import io.ambo.proto.control.Response;
+import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Scope;
 import io.ambo.proto.control.Session;
 import io.ambo.proto.control.SessionCount;
@@ -332,10 +333,20 @@ class AmboCliTest {
         assertThat(bad.exitCode).isEqualTo(1);
         Result restart = run("reload", "--dry-run");
         assertThat(restart.err).isEqualTo("""
-                ambo: these changes need a restart of the node, nothing was changed (one node after the other: systemctl restart ambo)
+                ambo: these changes need a restart of the node, nothing was changed (one node after the other: ambo restart)
                   node.name: a -> b
                 """);
         assertThat(restart.exitCode).isEqualTo(1);
+    }
+
+    @Test
+    void aRestartSaysWhatGoesOnWithoutTheProcess() throws IOException {
+        start(request -> Response.newBuilder().addNodes(NodeAnswer.newBuilder().setNode("a")
+                .setRestart(Restart.newBuilder().setFlows(1234).setSurviveMs(600_000))));
+        Result result = run("restart");
+        assertThat(result.out).isEqualTo("a: restarting; 1234 flows go on in the kernel, for 10 m at most\n");
+        assertThat(result.exitCode).isEqualTo(0);
+        assertThat(run("restart", "--json").out).contains("\"flows\": 1234").contains("\"survive_ms\": 600000");
     }
 
     @Test
@@ -418,7 +429,7 @@ class AmboCliTest {
     @ParameterizedTest
     @ValueSource(strings = { "", "status", "members", "sessions", "sessions list", "sessions show", "sessions count", "counters", "config",
             "config check", "config reload",
-            "reload", "version" })
+            "reload", "restart", "version" })
     void everyCommandHasHelpWithExamplesAndExitCodes(String command) {
         Result result = run(("help " + command).strip().split(" "));
         assertThat(result.exitCode).isEqualTo(0);

@@ -113,11 +113,15 @@ final class MemberProcess {
                 if (heard(socket, packet)) recorded.add(Arrays.copyOf(packet.getData(), packet.getLength()));
             }
             int noise = 0;
-            for (byte[] packet : recorded) {
-                out.send(new DatagramPacket(packet, packet.length, link.group(), link.port()));
-                byte[] changed = packet.clone();
-                changed[changed.length - 1 - noise++ % changed.length / 2] ^= 1;
-                out.send(new DatagramPacket(changed, changed.length, link.group(), link.port()));
+            // Slowly, since a burst would not fit into the member's socket; and again, since what the member had lost the first time is new to it.
+            for (int pass = 0; pass < 2; pass++) {
+                for (byte[] packet : recorded) {
+                    out.send(new DatagramPacket(packet, packet.length, link.group(), link.port()));
+                    byte[] changed = packet.clone();
+                    changed[changed.length - 1 - noise++ % changed.length / 2] ^= 1;
+                    out.send(new DatagramPacket(changed, changed.length, link.group(), link.port()));
+                    LockSupport.parkNanos(1_000_000);
+                }
             }
             say("replayed " + recorded.size());
         }

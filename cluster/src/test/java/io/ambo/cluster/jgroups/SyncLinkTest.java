@@ -94,8 +94,9 @@ class SyncLinkTest {
         stranger.await("replayed", 60);
         // What was said is on its way still.
         Awaitility.await().atMost(20, TimeUnit.SECONDS).pollInterval(100, TimeUnit.MILLISECONDS).untilAsserted(() -> {
-            assertThat(counter(a, "PACKETS_REPLAYED") + counter(b, "PACKETS_REPLAYED")).isPositive();
-            assertThat(counter(b, "PACKETS_UNAUTHENTIC")).isPositive();
+            assertThat(counter(a, "PACKETS_REPLAYED") + counter(b, "PACKETS_REPLAYED")).as("replayed; %s; %s", a.lines, b.lines)
+                    .isPositive();
+            assertThat(counter(b, "PACKETS_UNAUTHENTIC")).as("unauthentic; %s; %s", a.lines, b.lines).isPositive();
         });
         assertThat(counter(b, "MESSAGES_MALFORMED")).isZero();
         // The recording may be full before the last session is out.

@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 /** {@code ambo bench NAME}. Progress goes to standard error, the table to standard output. */
 @Command(name = "bench", description = "Ambo beside its peers, on the same network in the same run.")
 public final class BenchCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "NAME", description = "forward, latency, slow-path, or `list`", defaultValue = "list")
+    @Parameters(paramLabel = "NAME", description = "forward, latency, setup, slow-path, or `list`", defaultValue = "list")
     private String name = "list";
 
     @Option(names = "--json", description = "the result as JSON")
@@ -45,17 +45,19 @@ public final class BenchCommand implements Callable<Integer> {
             case "list" -> System.out.println("""
                     forward     established flows: Ambo beside a bare XDP redirect, kernel forwarding, nftables and conntrack
                     latency     one-way delays through Java and through the kernel, alone, under load, and with the collector forced
+                    setup       new sessions per second of a pair, beside nftables with conntrackd
                     slow-path   packets per second through Java alone, beside nftables and conntrack""");
             case "forward" -> System.out.print(new Forward(cases(), rounds, roundMs == 2000 ? 700 : roundMs, System.err)
                     .run(JvmCommand.home().resolve("ha-tests/target/bench/forward"), json));
             case "latency" -> System.out
                     .print(new Latency(seconds, System.err).run(JvmCommand.home().resolve("ha-tests/target/bench/latency"), json));
+            case "setup" -> System.out.print(new Setup(System.err).run(JvmCommand.home().resolve("ha-tests/target/bench/setup"), json));
             case "slow-path" -> {
                 if (flows < 1 || flows > 50_000 || rounds < 1 || roundMs < 100)
                     throw new IllegalArgumentException("--flows is 1 to 50000, --rounds at least 1, --round-ms at least 100");
                 System.out.print(new SlowPath(flows, rounds, roundMs, System.err).run(json));
             }
-            default -> throw new IllegalArgumentException("no benchmark " + name + "; there are forward, latency, slow-path");
+            default -> throw new IllegalArgumentException("no benchmark " + name + "; there are forward, latency, setup, slow-path");
         }
         return 0;
     }

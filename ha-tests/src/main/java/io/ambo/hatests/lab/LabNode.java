@@ -42,6 +42,9 @@ public final class LabNode {
 
     public String syncAddress() { return Addresses.SYNC_NET + number; }
 
+    /** Where its config, its log and its state are. */
+    public Path directory() { return directory; }
+
     public Path config() { return directory.resolve("ambo.yml"); }
 
     public Path stateDirectory() { return directory.resolve("state"); }
@@ -81,12 +84,15 @@ public final class LabNode {
     }
 
     /** Writes any text as its config file. */
-    public void writeConfig(String yaml) {
+    public void writeConfig(String yaml) { writeFile(config().getFileName().toString(), yaml); }
+
+    /** Writes a file beside its config, for other programs that run on this host. */
+    public void writeFile(String fileName, String text) {
         try {
             Files.createDirectories(stateDirectory());
-            Files.writeString(config(), yaml);
+            Files.writeString(directory.resolve(fileName), text);
         } catch (IOException failed) {
-            throw new LabException("cannot write " + config(), failed);
+            throw new LabException("cannot write " + directory.resolve(fileName), failed);
         }
     }
 

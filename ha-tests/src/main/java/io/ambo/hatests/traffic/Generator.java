@@ -282,6 +282,9 @@ public final class Generator implements AutoCloseable {
         }
     }
 
+    /** Packets that have come to either end, of any source. */
+    public long received() { return tally()[0]; }
+
     /** When the last stamped packet came, on the line of {@link System#nanoTime}. */
     public long lastArrivalNs() {
         check(Bpf.lookup(object.map("tallies"), zero, tallies));

@@ -12,6 +12,7 @@ import io.ambo.proto.control.NodeAnswer;
 import io.ambo.proto.control.ReloadRequest;
 import io.ambo.proto.control.Request;
 import io.ambo.proto.control.Response;
+import io.ambo.proto.control.RestartRequest;
 import io.ambo.proto.control.Scope;
 import io.ambo.proto.control.Session;
 import io.ambo.proto.control.SessionCountRequest;
@@ -179,6 +180,19 @@ class ClusterAnswersTest {
                 .answer(Request.newBuilder().setReload(ReloadRequest.getDefaultInstance()).build().toByteArray());
         assertThat(answer).isNotEmpty();
         assertThat(a.reloads).hasValue(0);
+    }
+
+    @Test
+    void aPeerCannotRestartThisNode() throws Exception {
+        byte[] answer = new LocalAnswers(a)
+                .answer(Request.newBuilder().setRestart(RestartRequest.getDefaultInstance()).build().toByteArray());
+        assertThat(Response.parseFrom(answer).getNodes(0).getError().getCode()).isEqualTo(Failure.Code.REFUSED);
+    }
+
+    @Test
+    void aRestartIsAnsweredByTheAskedNodeAlone() {
+        Response response = answers.answer(Request.newBuilder().setRestart(RestartRequest.getDefaultInstance()).build());
+        assertThat(response.getNodesList()).singleElement().satisfies(node -> assertThat(node.getRestart().getFlows()).isEqualTo(3));
     }
 
     @Test

@@ -1,0 +1,264 @@
+package io.ambo.hatests.bench;
+
+import io.ambo.hatests.lab.Command;
+import io.ambo.hatests.lab.LabException;
+import io.ambo.hatests.lab.LabNode;
+import io.ambo.hatests.lab.Line;
+import io.ambo.hatests.lab.NetworkNamespace;
+import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.report.BarPlot;
+import io.ambo.hatests.report.Json;
+import io.ambo.hatests.traffic.Generator;
+import io.ambo.hatests.traffic.NewFlows;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * New sessions per second of a synchronised pair: nftables with conntrackd (FT-FW, external cache disabled: entries go straight into the peer's kernel), and
+ * Ambo. Both on the same topology in one run, by turns, the rate rising; counted is what came through, and what the peer had a second after.
+ */
+final class Setup {
+    private static final List<Integer> RATES = List.of(5_000, 10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 130_000, 160_000,
+            200_000);
+    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 4_000_000, SENDER_CPU = 0, LEAST = 3;
+    /** A contender that loses at this many rates in a row has had its turn. */
+    private static final int FAILURES = 2;
+    private static final String CONNTRACKD = "nftables + conntrackd", AMBO = "Ambo";
+    private static final String RULES = """
+            table inet firewall {
+                chain forward {
+                    type filter hook forward priority 0; policy drop;
+                    ct state established,related accept
+                    iifname "left" oifname "right" ct state new accept
+                }
+            }
+            """;
+
+    /** One rate: packets that did not come through, sessions that the peer did not have. */
+    private record Step(int rate, long sent, long lost, long missing) {
+        boolean isWhole() { return lost == 0 && missing == 0; }
+    }
+
+    private abstract static class Contender implements AutoCloseable {
+        final String name;
+        final Line line;
+        final Generator counter;
+        final NewFlows source;
+        final List<Step> steps = new ArrayList<>();
+        int failures;
+
+        Contender(String name, Line line) {
+            this.name = name;
+            this.line = line;
+            counter = new Generator(line.client(), "eth0", line.server(), "eth0", line.a().host().macOf("left"),
+                    line.a().host().macOf("right"), SENDER_CPU);
+            counter.expectProbes();
+            source = new NewFlows(line, SENDER_CPU);
+        }
+
+        /** Sessions that the peer has. */
+        abstract long onPeer();
+
+        long best() { return steps.stream().filter(Step::isWhole).mapToInt(Step::rate).max().orElse(0); }
+
+        @Override
+        public void close() {
+            source.close();
+            counter.close();
+            line.close();
+        }
+    }
+
+    private static final class Conntrackd extends Contender {
+        Conntrackd(Line line) {
+            super(CONNTRACKD, line);
+            line.forwardInKernel();
+            for (LabNode node : List.of(line.a(), line.b())) {
+                node.host().run("nft", RULES);
+                node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout", "3600");
+                node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", "3600");
+            }
+            start(line.a(), line.b());
+            start(line.b(), line.a());
+        }
+
+        private static void start(LabNode node, LabNode peer) {
+            Path directory = node.directory();
+            node.writeFile("conntrackd.conf", config(node.syncAddress(), peer.syncAddress(), directory));
+            // It forks; it ends with its namespace.
+            node.host().run("conntrackd", "-C", directory.resolve("conntrackd.conf").toString(), "-d");
+            long deadlineNs = System.nanoTime() + 10_000_000_000L;
+            while (!Command
+                    .attempt(Duration.ofSeconds(5), node.host().command("conntrackd", "-C", directory.resolve("conntrackd.conf").toString(),
+                            "-s").toArray(String[]::new))
+                    .ok()) {
+                if (System.nanoTime() > deadlineNs) throw new LabException("conntrackd of node " + node.name() + " does not answer");
+                pause(50);
+            }
+        }
+
+        private static String config(String address, String peer, Path directory) { return """
+                Sync {
+                    Mode FTFW {
+                        ResendQueueSize 262144
+                        ACKWindowSize 300
+                        DisableExternalCache on
+                    }
+                    UDP {
+                        IPv4_address %s
+                        IPv4_Destination_Address %s
+                        Port 3780
+                        Interface sync
+                        SndSocketBuffer 67108864
+                        RcvSocketBuffer 67108864
+                        Checksum on
+                    }
+                }
+                General {
+                    HashSize 1048576
+                    HashLimit 8388608
+                    LogFile %s/conntrackd.log
+                    LockFile %s/conntrackd.lock
+                    UNIX {
+                        Path %s/ct.sock
+                    }
+                    NetlinkBufferSize 67108864
+                    NetlinkBufferSizeMaxGrowth 268435456
+                    Filter From Userspace {
+                        Protocol Accept {
+                            TCP
+                            UDP
+                        }
+                        Address Ignore {
+                            IPv4_address 127.0.0.1
+                            IPv4_address %s
+                            IPv4_address %s
+                        }
+                    }
+                }
+                """.formatted(address, peer, directory, directory, directory, address, peer); }
+
+        @Override
+        long onPeer() { return count(line.b().host()); }
+
+        private static long count(NetworkNamespace host) { return Long.parseLong(host.readSysctl("net.netfilter.nf_conntrack_count")); }
+    }
+
+    private static final class Ambo extends Contender {
+        Ambo(Line line) {
+            super(AMBO, line);
+            for (LabNode node : List.of(line.a(), line.b())) node.start();
+            for (LabNode node : List.of(line.a(), line.b())) node.awaitMembers(2);
+        }
+
+        @Override
+        long onPeer() { return line.b().status().getSessions(); }
+    }
+
+    private final PrintStream progress;
+
+    Setup(PrintStream progress) { this.progress = progress; }
+
+    /** @return the table, or the same as JSON */
+    String run(Path directory, boolean json) {
+        Policy policy = Policy.OPEN.with("""
+                limits: { sessions: %d, sessions-per-source: 0 }
+                timeouts: { udp: { single: 1h, multiple: 1h } }
+                """.formatted(ENTRIES));
+        progress.println("building two pairs");
+        List<Contender> contenders = new ArrayList<>();
+        try (ConntrackRoom _ = ConntrackRoom.forEntries(ENTRIES)) {
+            try {
+                contenders.add(new Conntrackd(Line.build(policy)));
+                contenders.add(new Ambo(Line.build(policy)));
+                for (Contender each : contenders) each.source.run(2_000, 2_000);
+                for (int rate : RATES) for (Contender each : contenders) if (each.failures < FAILURES) step(each, rate);
+                return report(contenders, directory, json);
+            } finally {
+                contenders.forEach(Contender::close);
+            }
+        }
+    }
+
+    private void step(Contender contender, int rate) {
+        pause(SETTLE_MS);
+        long peerBefore = contender.onPeer();
+        long receivedBefore = contender.counter.received();
+        long sent = contender.source.run(STEP_MS, rate);
+        pause(SETTLE_MS);
+        Step step = new Step(rate, sent, sent - (contender.counter.received() - receivedBefore), sent - (contender.onPeer() - peerBefore));
+        contender.steps.add(step);
+        contender.failures = step.isWhole() ? 0 : contender.failures + 1;
+        progress.printf(Locale.ROOT, "%-22s %,8d/s: %,d new sessions, %,d not through, %,d missing on the peer%n", contender.name, rate,
+                sent,
+                step.lost, step.missing);
+    }
+
+    private static String report(List<Contender> contenders, Path directory, boolean json) {
+        String text = Json.write(json(contenders));
+        Map<String, Map<String, Double>> bars = new LinkedHashMap<>();
+        Map<String, Double> best = new LinkedHashMap<>();
+        for (Contender each : contenders) best.put(each.name, each.best() / 1000.0);
+        bars.put("without loss", best);
+        try {
+            Files.createDirectories(directory);
+            Files.writeString(directory.resolve("result.json"), text);
+            Files.writeString(directory.resolve("plot.svg"), BarPlot.svg("New replicated sessions, thousands per second", bars));
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+        return json ? text : table(contenders) + "\nplot and figures: " + directory + "\n";
+    }
+
+    private static String table(List<Contender> contenders) {
+        StringBuilder table = new StringBuilder(String.format(Locale.ROOT,
+                "setup: new sessions per second of a pair, %d s at each rate; missing: on the peer, %d ms after; Linux %s%n",
+                STEP_MS / 1000,
+                SETTLE_MS, System.getProperty("os.version")));
+        table.append(String.format("%-24s %9s %10s %12s %10s%n", "", "per second", "sessions", "not through", "missing"));
+        for (Contender contender : contenders)
+            for (Step step : contender.steps)
+                table.append(String.format(Locale.ROOT, "%-24s %,10d %,10d %,12d %,10d%n", contender.name, step.rate, step.sent, step.lost,
+                        step.missing));
+        return table.append('\n').append(verdict(contenders)).append('\n').toString();
+    }
+
+    private static String verdict(List<Contender> contenders) {
+        long theirs = contenders.getFirst().best();
+        long ours = contenders.getLast().best();
+        return String.format(Locale.ROOT,
+                "promised: at least %d x the highest rate of conntrackd without loss; found: %,d/s beside %,d/s: %s", LEAST, ours,
+                theirs, ours >= LEAST * theirs && ours > 0 ? "reached" : "NOT REACHED");
+    }
+
+    private static Map<String, Object> json(List<Contender> contenders) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("bench", "setup");
+        json.put("kernel", System.getProperty("os.version"));
+        for (Contender contender : contenders) {
+            List<Object> steps = new ArrayList<>();
+            for (Step step : contender.steps)
+                steps.add(Map.of("perSecond", step.rate, "sent", step.sent, "notThrough", step.lost, "missing", step.missing));
+            json.put(contender.name, steps);
+        }
+        json.put("verdict", verdict(contenders));
+        return json;
+    }
+
+    private static void pause(int ms) {
+        try {
+            Thread.sleep(ms);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

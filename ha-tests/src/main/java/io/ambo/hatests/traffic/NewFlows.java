@@ -1,0 +1,83 @@
+package io.ambo.hatests.traffic;
+
+import io.ambo.hatests.lab.Addresses;
+import io.ambo.hatests.lab.Line;
+import io.ambo.hatests.sys.Libc;
+import io.ambo.hatests.sys.PacketSocket;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
+/**
+ * Datagrams from the client of a line, each of a flow that was never seen before, at a steady pace: what opens sessions. The {@link Generator}'s sink counts
+ * those that come through.
+ */
+public final class NewFlows implements AutoCloseable {
+    private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40;
+    private static final int FIRST_PORT = 10_000, FLOWS_OF_ADDRESS = 50_000, BATCH = 16;
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+    private final Line line;
+    private final int cpu;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment[] frames = new MemorySegment[BATCH];
+    private final PacketSocket wire;
+    private long next;
+
+    /** @param cpu that sends */
+    public NewFlows(Line line, int cpu) {
+        this.line = line;
+        this.cpu = cpu;
+        byte[] frame = Frames
+                .udp(new Frames.Ends(line.client().macOf("eth0"), line.a().host().macOf("left"), Addresses.of(Addresses.CLIENT),
+                        FIRST_PORT, Addresses.of(Addresses.SERVER), Generator.SERVER_PORT), new byte[FRAME - HEADERS]);
+        frame[UDP_CHECKSUM] = 0;
+        frame[UDP_CHECKSUM + 1] = 0;
+        for (int i = 0; i < BATCH; i++) frames[i] = arena.allocateFrom(ValueLayout.JAVA_BYTE, frame);
+        wire = line.client().call(() -> PacketSocket.sender("eth0"));
+    }
+
+    /**
+     * Opens so many sessions a second for so long.
+     *
+     * @return datagrams sent, each of a new flow
+     */
+    public long run(long durationMs, int perSecond) {
+        return line.client().call(() -> {
+            Libc.pinThread(cpu);
+            long total = perSecond * durationMs / 1000;
+            long began = System.nanoTime();
+            for (long sent = 0; sent < total; sent += BATCH) {
+                long dueNs = began + sent * 1_000_000_000L / perSecond;
+                while (System.nanoTime() < dueNs) Thread.onSpinWait();
+                for (int i = 0; i < BATCH; i++) wire.setFrame(i, readdress(frames[i]), FRAME);
+                wire.sendPrepared(BATCH);
+            }
+            return (total + BATCH - 1) / BATCH * BATCH;
+        });
+    }
+
+    private MemorySegment readdress(MemorySegment frame) {
+        int address = SOURCE + 2;
+        int before = Short.toUnsignedInt(frame.get(SHORT, address));
+        int base = before & 0xFF00;
+        int host = 1 + (int) (next / FLOWS_OF_ADDRESS) % 250;
+        int after = base | host;
+        frame.set(SHORT, address, (short) after);
+        frame.set(SHORT, SOURCE_PORT, (short) (FIRST_PORT + next % FLOWS_OF_ADDRESS));
+        // RFC 1624.
+        int sum = (~Short.toUnsignedInt(frame.get(SHORT, IP_CHECKSUM)) & 0xFFFF) + (~before & 0xFFFF) + after;
+        sum = (sum & 0xFFFF) + (sum >>> 16);
+        sum = (sum & 0xFFFF) + (sum >>> 16);
+        frame.set(SHORT, IP_CHECKSUM, (short) ~sum);
+        next++;
+        return frame;
+    }
+
+    @Override
+    public void close() {
+        wire.close();
+        arena.close();
+    }
+}
