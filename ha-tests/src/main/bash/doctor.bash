@@ -108,6 +108,24 @@ check_rights() {
     fi
 }
 
+# The fast path is pinned in a bpffs. What is pinned where no node runs goes on forwarding established flows for datapath.survive.
+check_pins() {
+    local directory
+    if [ "$(stat -f -c %T /sys/fs/bpf 2>/dev/null)" = bpf_fs ]; then
+        finding ok "/sys/fs/bpf" "a bpffs: the fast path outlives its process there"
+    else
+        finding missing "/sys/fs/bpf" "no bpffs is mounted there; nodes pin their fast path in one" "mount -t bpf bpf /sys/fs/bpf"
+    fi
+    for directory in /sys/fs/bpf/*/; do
+        if [ ! -e "$directory/program" ] || [ ! -e "$directory/map-flows4" ]; then continue; fi
+        if pgrep -f io.ambo.node.Main >/dev/null; then
+            finding ok "fast path in $directory" "pinned by a node that runs"
+        else
+            finding advice "fast path in $directory" "no node runs; its flows are forwarded until datapath.survive is over" "start the node, or: rm -r $directory"
+        fi
+    done
+}
+
 # Labs register themselves in /run/ambo-lab/ID/state with the process that owns them.
 check_leftovers() {
     local state id pid namespaces
@@ -186,6 +204,7 @@ doctor() {
     check_kernel
     check_settings
     check_rights
+    check_pins
     check_leftovers
     if [ "$json" = yes ]; then print_json; else print_text; fi
     [ "$DOCTOR_MISSING" -eq 0 ]
