@@ -16,6 +16,8 @@ import java.nio.ByteOrder;
 public final class NewFlows implements AutoCloseable {
     private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40;
     private static final int FIRST_PORT = 10_000, FLOWS_OF_ADDRESS = 50_000, BATCH = 16;
+    /** Last byte of the client's addresses; none is a node's own. */
+    private static final int FIRST_HOST = 100, HOSTS = 150;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
     private final Line line;
@@ -62,7 +64,7 @@ public final class NewFlows implements AutoCloseable {
         int address = SOURCE + 2;
         int before = Short.toUnsignedInt(frame.get(SHORT, address));
         int base = before & 0xFF00;
-        int host = 1 + (int) (next / FLOWS_OF_ADDRESS) % 250;
+        int host = FIRST_HOST + (int) (next / FLOWS_OF_ADDRESS) % HOSTS;
         int after = base | host;
         frame.set(SHORT, address, (short) after);
         frame.set(SHORT, SOURCE_PORT, (short) (FIRST_PORT + next % FLOWS_OF_ADDRESS));

@@ -46,6 +46,21 @@ class DrillsIT {
     void establishedFlowsDoNotNoticeThatTheJvmStandsStill() { assertPasses("jvm-pause"); }
 
     @Test
+    void establishedFlowsDoNotNoticeThatTheJvmDies() { assertPasses("jvm-death"); }
+
+    @Test
+    void establishedFlowsDoNotNoticeARestart() { assertPasses("hitless-restart"); }
+
+    @Test
+    void whoFindsNoRoomInTheFlowCacheStaysOnTheSlowPath() { assertPasses("cache-full"); }
+
+    @Test
+    void establishedFlowsFollowTheKernelsRoutes() { assertPasses("route-change"); }
+
+    @Test
+    void aReloadedPolicyCountsForOpenFlows() { assertPasses("policy-reload-removes"); }
+
+    @Test
     void everyDrillHasATest() {
         long tests = java.util.Arrays.stream(DrillsIT.class.getDeclaredMethods()).filter(method -> method.isAnnotationPresent(Test.class))
                 .count();
