@@ -20,19 +20,16 @@
 #define AMBO_OLDEST_ACK 66000
 #define AMBO_WIDEST (1u << 30)
 
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 1); // set at load
-    __type(key, struct ambo_flow_key4);
-    __type(value, struct ambo_flow);
-} flows4 SEC(".maps");
+#define AMBO_FLOW_MAP(name, key_type)            \
+    struct {                                     \
+        __uint(type, BPF_MAP_TYPE_HASH);         \
+        __uint(max_entries, 1); /* set at load */ \
+        __type(key, key_type);                   \
+        __type(value, struct ambo_flow);         \
+    } name SEC(".maps")
 
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 1); // set at load
-    __type(key, struct ambo_flow_key6);
-    __type(value, struct ambo_flow);
-} flows6 SEC(".maps");
+AMBO_FLOW_MAP(flows4, struct ambo_flow_key4);
+AMBO_FLOW_MAP(flows6, struct ambo_flow_key6);
 
 struct ports {
     __be16 source;

@@ -3,9 +3,9 @@ package io.ambo.hatests;
 import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.Command;
 import io.ambo.hatests.lab.Lab;
-import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Conversations;
 import io.ambo.hatests.traffic.WebServer;
 import io.ambo.proto.control.Half;
@@ -91,7 +91,7 @@ final class LabShow {
         // Its server needs a moment to listen.
         for (int attempt = 0; attempt < 20 && !outcome.ok(); attempt++) {
             outcome = Command.attempt(Duration.ofSeconds(20), lab.client().command(words).toArray(String[]::new));
-            if (!outcome.ok()) sleep(100);
+            if (!outcome.ok()) Pause.ms(100);
         }
         expect(outcome.ok(),
                 outcome.output().lines().filter(line -> line.contains("sender") || line.contains("receiver")).map(String::strip).findFirst()
@@ -101,7 +101,7 @@ final class LabShow {
     private void survive(Lab lab, Conversations talk) {
         step("two long connections, one of IPv4 and one of IPv6, talk both ways; every byte is checked where it arrives");
         expect(talk.awaitProgress(LIMIT_MS) == talk.size(), "they talk");
-        sleep(500);
+        Pause.ms(500);
         step("asking each node what it knows");
         for (LabNode node : lab.nodes()) printSessions(node);
         step("kill -9 of node a, and the client's route moves to b, as a router would do it");
@@ -109,7 +109,7 @@ final class LabShow {
         lab.a().kill9();
         lab.clientVia(lab.b());
         boolean goesOn = talk.awaitProgress(LIMIT_MS) == talk.size() && talk.failures().isEmpty();
-        sleep(500);
+        Pause.ms(500);
         Histogram silences = talk.silences();
         expect(goesOn,
                 goesOn
@@ -177,14 +177,5 @@ final class LabShow {
     private void say(String line) {
         out.println(line);
         out.flush();
-    }
-
-    private static void sleep(long timeMs) {
-        try {
-            Thread.sleep(timeMs);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new LabException("interrupted", interrupted);
-        }
     }
 }

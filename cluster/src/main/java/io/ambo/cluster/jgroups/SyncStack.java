@@ -44,6 +44,7 @@ final class SyncStack {
                 blanks.put("port", Integer.toString(multicast.port()));
                 blanks.put("port.unicast", Integer.toString(multicast.port() + 1));
                 blanks.put("ttl", Integer.toString(multicast.ttl()));
+                blanks.put("alone-on-host", Boolean.toString(!settings.bindAddress().isLoopbackAddress()));
             }
             case Tcp tcp -> {
                 blanks.put("port", Integer.toString(tcp.port()));

@@ -19,12 +19,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 
 /**
  * The way out: takes deltas from the workers' rings, leaves out what a later one of the same session makes superfluous, and sends the rest to all members, one
- * message for each round. Under load rounds grow, without load a delta leaves at once.
+ * message for each round. Without load a delta leaves at once; under load ({@link #CROWD} in a round) the next round gathers for {@link #GATHER_NS}, since a
+ * message costs as much as a dozen deltas.
  *
  * <p>
  * {@link #doWork} and all that it calls live on the replicator thread, which may wait for slow receivers; meanwhile the rings fill, overflow, and mark
@@ -40,6 +42,8 @@ public final class Replicator implements AutoCloseable {
     private static final int WINNERS_PER_ROUND = 128;
     /** The replicator looks again after this long even when nobody wakes it. */
     private static final long LONGEST_SLEEP_NS = 50_000_000;
+    private static final int CROWD = 4;
+    private static final long GATHER_NS = 300_000;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 2000;
     private static final int STRAYS_PER_ROUND = 64;
@@ -200,6 +204,7 @@ public final class Replicator implements AutoCloseable {
         while (running) {
             try {
                 if (doWork() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
+                else if (writer.count() >= CROWD && writer.count() < deltasPerBatch) LockSupport.parkNanos(this, GATHER_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
             }

@@ -6,12 +6,10 @@ import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.report.BarPlot;
 import io.ambo.hatests.report.Json;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator;
 import io.ambo.hatests.traffic.Generator.Load;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -38,13 +36,6 @@ final class Forward {
             NFT = "nftables + conntrack",
             DNAT = "nftables + conntrack, DNAT", ALONE = "Ambo alone", PAIR = "Ambo with a peer";
     private static final String VIRTUAL = "10.10.2.200";
-    private static final String FILTER = """
-            chain forward {
-                type filter hook forward priority 0; policy drop;
-                ct state established,related accept
-                iifname "left" oifname "right" ct state new accept
-            }
-            """;
     private static final String TRANSLATION = """
             chain prerouting {
                 type nat hook prerouting priority -100;
@@ -140,9 +131,9 @@ final class Forward {
             switch (each.name) {
                 case BARE -> each.generator.redirectBetween(each.line.a().host(), "left", "right");
                 case KERNEL -> each.line.forwardInKernel();
-                case NFT -> firewall(each, FILTER);
+                case NFT -> firewall(each, "");
                 case DNAT -> {
-                    firewall(each, TRANSLATION + FILTER);
+                    firewall(each, TRANSLATION);
                     each.generator.sendTo(VIRTUAL);
                 }
                 default -> {
@@ -156,9 +147,9 @@ final class Forward {
         }
     }
 
-    private static void firewall(Contender contender, String chains) {
+    private static void firewall(Contender contender, String translation) {
         contender.line.forwardInKernel();
-        contender.line.a().host().run("nft", "table inet firewall {\n" + chains + "}");
+        Filter.install(contender.line.a().host(), translation);
         for (String timeout : List.of("udp_timeout", "udp_timeout_stream"))
             contender.line.a().host().sysctl("net.netfilter.nf_conntrack_" + timeout, "3600");
     }
@@ -203,7 +194,7 @@ final class Forward {
         for (int pass = 0; pass < OPENING_PASSES; pass++) {
             if (load.isTcp() && pass % 5 == 0) contender.generator.openTcp(load.flows(), OPEN_PER_SECOND);
             contender.generator.run(load, false, load.flows(), OPEN_PER_SECOND);
-            pause(300);
+            Pause.ms(300);
             long before = forwarded(contender);
             contender.generator.run(load, false, load.flows(), OPEN_PER_SECOND);
             if (forwarded(contender) - before == load.flows()) return;
@@ -304,22 +295,6 @@ final class Forward {
             for (Figures each : outcome.figures) bars.put(each.contender, each.median / 1e6);
             groups.put(outcome.of.name(), bars);
         }
-        try {
-            Files.createDirectories(directory);
-            Files.writeString(directory.resolve("result.json"), json);
-            Files.writeString(directory.resolve("plot.svg"),
-                    BarPlot.svg("Established flows, million packets per second on one CPU", groups));
-        } catch (IOException failed) {
-            throw new UncheckedIOException(failed);
-        }
-    }
-
-    private static void pause(int ms) {
-        try {
-            Thread.sleep(ms);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted", interrupted);
-        }
+        ResultFiles.write(directory, json, BarPlot.svg("Established flows, million packets per second on one CPU", groups));
     }
 }

@@ -6,13 +6,11 @@ import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.report.Json;
 import io.ambo.hatests.report.LatencyPlot;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator;
 import io.ambo.hatests.traffic.Generator.Load;
 import io.ambo.hatests.traffic.Probe;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -46,13 +44,7 @@ final class Latency {
     String run(Path directory, boolean json) {
         for (boolean fast : new boolean[]{ false, true }) measure(fast);
         String text = Json.write(json());
-        try {
-            Files.createDirectories(directory);
-            Files.writeString(directory.resolve("result.json"), text);
-            Files.writeString(directory.resolve("plot.svg"), LatencyPlot.svg("One-way delay by percentile", delays));
-        } catch (IOException failed) {
-            throw new UncheckedIOException(failed);
-        }
+        ResultFiles.write(directory, text, LatencyPlot.svg("One-way delay by percentile", delays));
         return json ? text : table() + "\nplot and figures: " + directory + "\n";
     }
 
@@ -89,11 +81,11 @@ final class Latency {
         Future<Generator.Result> running = load == 0
                 ? null
                 : generator.start(Load.udp(LOAD_FLOWS).besideProbes(), false, (long) load * (seconds + 1), load);
-        pause(500);
+        Pause.ms(500);
         generator.takeDelays();
         Collector collector = collect ? new Collector(line.a().pid()) : null;
         long sent = probe.run(seconds * 1000L, PROBES_PER_SECOND);
-        pause(100);
+        Pause.ms(100);
         Histogram histogram = generator.takeDelays();
         delays.put(name, histogram);
         lost.put(name, sent - histogram.getTotalCount());
@@ -117,7 +109,7 @@ final class Latency {
             thread = Thread.ofPlatform().daemon().name("collect").start(() -> {
                 while (running) {
                     Command.run("taskset", "-c", Integer.toString(JVM_CPU), jcmd.toString(), Long.toString(pid), "GC.run");
-                    pause(GC_INTERVAL_MS);
+                    Pause.ms(GC_INTERVAL_MS);
                 }
             });
         }
@@ -176,13 +168,5 @@ final class Latency {
         });
         json.put("verdict", verdict().strip());
         return json;
-    }
-
-    private static void pause(int ms) {
-        try {
-            Thread.sleep(ms);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

@@ -8,12 +8,10 @@ import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.report.BarPlot;
 import io.ambo.hatests.report.Json;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator;
 import io.ambo.hatests.traffic.NewFlows;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -27,21 +25,14 @@ import java.util.Map;
  * Ambo. Both on the same topology in one run, by turns, the rate rising; counted is what came through, and what the peer had a second after.
  */
 final class Setup {
-    private static final List<Integer> RATES = List.of(5_000, 10_000, 20_000, 30_000, 40_000, 60_000, 80_000, 100_000, 130_000, 160_000,
-            200_000);
-    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 4_000_000, SENDER_CPU = 0, LEAST = 3;
+    private static final List<Integer> RATES = List.of(20_000, 40_000, 60_000, 80_000, 100_000, 130_000, 160_000, 200_000, 250_000, 300_000,
+            400_000);
+    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 6_000_000, SENDER_CPU = 0, LEAST = 3;
+    /** Both have had this much to do before anything counts: a JVM compiles what is used. */
+    private static final int WARM_UP_MS = 15_000, WARM_UP_RATE = 20_000;
     /** A contender that loses at this many rates in a row has had its turn. */
     private static final int FAILURES = 2;
     private static final String CONNTRACKD = "nftables + conntrackd", AMBO = "Ambo";
-    private static final String RULES = """
-            table inet firewall {
-                chain forward {
-                    type filter hook forward priority 0; policy drop;
-                    ct state established,related accept
-                    iifname "left" oifname "right" ct state new accept
-                }
-            }
-            """;
 
     /** One rate: packets that did not come through, sessions that the peer did not have. */
     private record Step(int rate, long sent, long lost, long missing) {
@@ -83,7 +74,7 @@ final class Setup {
             super(CONNTRACKD, line);
             line.forwardInKernel();
             for (LabNode node : List.of(line.a(), line.b())) {
-                node.host().run("nft", RULES);
+                Filter.install(node.host());
                 node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout", "3600");
                 node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", "3600");
             }
@@ -102,7 +93,7 @@ final class Setup {
                             "-s").toArray(String[]::new))
                     .ok()) {
                 if (System.nanoTime() > deadlineNs) throw new LabException("conntrackd of node " + node.name() + " does not answer");
-                pause(50);
+                Pause.ms(50);
             }
         }
 
@@ -176,6 +167,7 @@ final class Setup {
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0 }
                 timeouts: { udp: { single: 1h, multiple: 1h } }
+                datapath: { packet-memory: 256MiB }
                 """.formatted(ENTRIES));
         progress.println("building two pairs");
         List<Contender> contenders = new ArrayList<>();
@@ -183,7 +175,10 @@ final class Setup {
             try {
                 contenders.add(new Conntrackd(Line.build(policy)));
                 contenders.add(new Ambo(Line.build(policy)));
-                for (Contender each : contenders) each.source.run(2_000, 2_000);
+                for (Contender each : contenders) {
+                    progress.println("warming up " + each.name);
+                    each.source.run(WARM_UP_MS, WARM_UP_RATE);
+                }
                 for (int rate : RATES) for (Contender each : contenders) if (each.failures < FAILURES) step(each, rate);
                 return report(contenders, directory, json);
             } finally {
@@ -193,16 +188,19 @@ final class Setup {
     }
 
     private void step(Contender contender, int rate) {
-        pause(SETTLE_MS);
+        Pause.ms(SETTLE_MS);
         long peerBefore = contender.onPeer();
         long receivedBefore = contender.counter.received();
+        long beganNs = System.nanoTime();
         long sent = contender.source.run(STEP_MS, rate);
-        pause(SETTLE_MS);
-        Step step = new Step(rate, sent, sent - (contender.counter.received() - receivedBefore), sent - (contender.onPeer() - peerBefore));
+        int reached = (int) (sent * 1_000_000_000L / (System.nanoTime() - beganNs));
+        Pause.ms(SETTLE_MS);
+        Step step = new Step(Math.min(rate, reached), sent, sent - (contender.counter.received() - receivedBefore),
+                sent - (contender.onPeer() - peerBefore));
         contender.steps.add(step);
         contender.failures = step.isWhole() ? 0 : contender.failures + 1;
-        progress.printf(Locale.ROOT, "%-22s %,8d/s: %,d new sessions, %,d not through, %,d missing on the peer%n", contender.name, rate,
-                sent,
+        progress.printf(Locale.ROOT, "%-22s %,8d/s: %,d new sessions, %,d not through, %,d missing on the peer%n", contender.name,
+                step.rate, sent,
                 step.lost, step.missing);
     }
 
@@ -212,13 +210,7 @@ final class Setup {
         Map<String, Double> best = new LinkedHashMap<>();
         for (Contender each : contenders) best.put(each.name, each.best() / 1000.0);
         bars.put("without loss", best);
-        try {
-            Files.createDirectories(directory);
-            Files.writeString(directory.resolve("result.json"), text);
-            Files.writeString(directory.resolve("plot.svg"), BarPlot.svg("New replicated sessions, thousands per second", bars));
-        } catch (IOException failed) {
-            throw new UncheckedIOException(failed);
-        }
+        ResultFiles.write(directory, text, BarPlot.svg("New replicated sessions, thousands per second", bars));
         return json ? text : table(contenders) + "\nplot and figures: " + directory + "\n";
     }
 
@@ -256,13 +248,5 @@ final class Setup {
         }
         json.put("verdict", verdict(contenders));
         return json;
-    }
-
-    private static void pause(int ms) {
-        try {
-            Thread.sleep(ms);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

@@ -17,15 +17,6 @@ import java.util.Map;
  */
 final class SlowPath {
     private static final int WARM_UP_MS = 5_000;
-    private static final String RULES = """
-            table inet firewall {
-                chain forward {
-                    type filter hook forward priority 0; policy drop;
-                    ct state established,related accept
-                    iifname "left" oifname "right" ct state new accept
-                }
-            }
-            """;
 
     private final int flows;
     private final int rounds;
@@ -63,7 +54,7 @@ final class SlowPath {
             ofJava.a().awaitReady();
             ofKernel.symmetric(ofKernel.a());
             ofKernel.forwardInKernel(true);
-            ofKernel.a().host().run("nft", RULES);
+            Filter.install(ofKernel.a().host());
             try (Flood intoJava = new Flood(ofJava, flows); Flood intoKernel = new Flood(ofKernel, flows)) {
                 progress.println("warming up");
                 show("warm-up", java.name(), intoJava.run(WARM_UP_MS));

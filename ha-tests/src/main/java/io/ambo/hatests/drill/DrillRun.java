@@ -5,6 +5,7 @@ import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -118,19 +119,9 @@ public final class DrillRun {
         long deadlineNs = System.nanoTime() + limitMs * 1_000_000;
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() > deadlineNs) return condition.getAsBoolean();
-            pause(5);
+            Pause.ms(5);
         }
         return true;
-    }
-
-    /** Lets time pass: traffic runs meanwhile. */
-    public static void pause(long timeMs) {
-        try {
-            Thread.sleep(timeMs);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted", interrupted);
-        }
     }
 
     /** Takes the labs down and gives the result. An error in a node's log that no drill asked for is a failed check. */

@@ -2,6 +2,7 @@ package io.ambo.hatests.drill;
 
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Line;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator;
 import io.ambo.hatests.traffic.Generator.Load;
 import io.ambo.hatests.traffic.Generator.Result;
@@ -38,7 +39,7 @@ final class FastFlows implements AutoCloseable {
         for (int pass = 0; pass < PASSES && now - before != inKernel; pass++) {
             before = now;
             generator.run(load, false, load.flows(), OPEN_PER_SECOND);
-            DrillRun.pause(20);
+            Pause.ms(20);
             now = counter("forwarded");
         }
         run.check("the kernel forwards " + inKernel + " of " + load.flows() + " flows", now - before == inKernel,

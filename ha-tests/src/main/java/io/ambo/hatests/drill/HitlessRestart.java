@@ -2,6 +2,7 @@ package io.ambo.hatests.drill;
 
 import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator.Result;
 import java.util.concurrent.Future;
 
@@ -24,9 +25,9 @@ final class HitlessRestart implements Drill {
             flows.open();
             run.progress(RATE + " packets/s for " + SECONDS + " s; ambo restart meanwhile");
             Future<Result> sending = flows.start((long) RATE * SECONDS, RATE);
-            DrillRun.pause(1_000);
+            Pause.ms(1_000);
             line.a().endForRestart();
-            DrillRun.pause(500);
+            Pause.ms(500);
             long beganNs = System.nanoTime();
             line.a().start();
             line.a().awaitMembers(2);

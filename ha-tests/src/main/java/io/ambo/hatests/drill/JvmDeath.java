@@ -2,6 +2,7 @@ package io.ambo.hatests.drill;
 
 import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator.Load;
 import io.ambo.hatests.traffic.Generator.Result;
 import java.util.concurrent.Future;
@@ -25,7 +26,7 @@ final class JvmDeath implements Drill {
             flows.open();
             run.progress(RATE + " packets/s for " + SECONDS + " s; kill -9 in the middle");
             Future<Result> sending = flows.start((long) RATE * SECONDS, RATE);
-            DrillRun.pause(SECONDS * 500L);
+            Pause.ms(SECONDS * 500L);
             line.a().kill9();
             flows.checkWhole("with a kill -9 in the middle", flows.await(sending));
 
@@ -44,7 +45,7 @@ final class JvmDeath implements Drill {
             long expected = FLOWS + (long) RATE * (SECONDS + RESTART_SECONDS);
             run.check("the kernel's counters went on", flows.counter("forwarded") >= expected,
                     flows.counter("forwarded") + " of " + expected);
-            DrillRun.pause(1_500);
+            Pause.ms(1_500);
             long counted = line.a().control().sessions(io.ambo.proto.control.SessionFilter.getDefaultInstance()).stream()
                     .mapToLong(session -> session.getOriginalTraffic().getPackets()).sum();
             run.check("the sessions' counters, too", counted >= expected, counted + " of " + expected);

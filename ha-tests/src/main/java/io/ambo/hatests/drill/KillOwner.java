@@ -4,6 +4,7 @@ import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.NetStat;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Conversations;
 import java.util.List;
 import org.HdrHistogram.Histogram;
@@ -30,7 +31,7 @@ final class KillOwner implements Drill {
         try (Conversations live = new Conversations(lab, PORT, count, CHUNK_BYTES, INTERVAL_MS)) {
             run.progress(count + " connections talk, out through a and back through b");
             run.checkEqual("connections that talk both ways before anything happens", live.awaitProgress(LIMIT_MS), count);
-            DrillRun.pause(2_000);
+            Pause.ms(2_000);
 
             kill(run, lab, live, lab.a(), lab.b(), "the owner, a,");
 
@@ -42,7 +43,7 @@ final class KillOwner implements Drill {
             run.checkEqual("connections that talk while a came back", live.awaitProgress(LIMIT_MS), count);
 
             lab.asymmetric();
-            DrillRun.pause(1_000);
+            Pause.ms(1_000);
             kill(run, lab, live, lab.b(), lab.a(), "then b");
 
             run.checkEqual("connections whose every byte arrived in order at both ends", live.finish(LIMIT_MS), count);
@@ -65,7 +66,7 @@ final class KillOwner implements Drill {
         victim.kill9();
         lab.symmetric(survivor);
         run.checkEqual("connections that go on when " + who + " is killed", live.awaitProgress(LIMIT_MS), live.size());
-        DrillRun.pause(1_000);
+        Pause.ms(1_000);
         Histogram silences = live.silences();
         run.latency("longest silence of a connection, " + victim.name() + " killed", silences);
     }

@@ -6,6 +6,7 @@ import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.sys.PacketSocket;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.FrameCounter;
 import io.ambo.hatests.traffic.Frames;
 import io.ambo.proto.control.NodeStatus;
@@ -65,7 +66,7 @@ final class LateJoiner implements Drill {
                     batch.add(datagram(fromMac, toMac, i));
                     if (batch.size() < BATCH && i < count - 1) continue;
                     wire.send(batch);
-                    DrillRun.pause(batch.size() / FRAMES_PER_MS);
+                    Pause.ms(batch.size() / FRAMES_PER_MS);
                     batch.clear();
                 }
                 if (DrillRun.await(2_000, () -> lab.a().control().count().getUdp() >= count)) return;
@@ -96,7 +97,7 @@ final class LateJoiner implements Drill {
             lab.b().start();
             while (true) {
                 wire.send(List.of(knock));
-                DrillRun.pause(2);
+                Pause.ms(2);
                 if (!lab.b().isRunning()) throw new LabException("b ended while it joined:\n" + lab.b().tail());
                 if (System.nanoTime() - beganNs > 60_000_000_000L)
                     throw new LabException("b is not in sync after 60 s: " + lastReason + "\n" + lab.b().tail());

@@ -6,6 +6,7 @@ import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.sys.PacketSocket;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.FrameCounter;
 import io.ambo.hatests.traffic.Frames;
 import io.ambo.hatests.traffic.Link;
@@ -47,14 +48,14 @@ final class OutOfWindow implements Drill {
         try (TcpObserver observer = new TcpObserver(lab.client(), "eth0", PORT); Link link = new Link(lab, address, PORT)) {
             for (int i = 0; i < 20; i++) run.check(where + ": bytes pass before", link.passesBothWays(5_000), "byte " + i);
             // The last acknowledgement is still under way.
-            DrillRun.pause(100);
+            Pause.ms(100);
             Map<String, Long> before = drops(lab);
             try (FrameCounter atServer = forged(lab.server()); FrameCounter atClient = forged(lab.client())) {
                 for (LabNode node : lab.nodes()) {
                     inject(lab, node, "left", forgedSegments(lab, node, "left", link, observer));
                     inject(lab, node, "right", forgedSegments(lab, node, "right", link, observer));
                 }
-                DrillRun.pause(500);
+                Pause.ms(500);
                 run.checkEqual(where + ": forged segments that reached the server", atServer.count(), 0);
                 run.checkEqual(where + ": forged segments that reached the client", atClient.count(), 0);
             }
@@ -111,7 +112,7 @@ final class OutOfWindow implements Drill {
         try (PacketSocket wire = lab.host(side).call(() -> PacketSocket.sender(node.name()))) {
             for (int i = 0; i < frames.size(); i += 50) {
                 wire.send(frames.subList(i, Math.min(frames.size(), i + 50)));
-                DrillRun.pause(2);
+                Pause.ms(2);
             }
         }
     }

@@ -2,6 +2,7 @@ package io.ambo.hatests.drill;
 
 import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator.Result;
 import io.ambo.proto.control.SessionFilter;
 import io.ambo.proto.control.SessionState;
@@ -35,7 +36,7 @@ final class PolicyReloadRemoves implements Drill {
             run.progress("a policy that allows every second half of them, while all are sent");
             flows.generator().burst(3_000);
             Future<Result> sending = flows.start((long) RATE * SECONDS, RATE);
-            DrillRun.pause(1_000);
+            Pause.ms(1_000);
             reload(run, line, HALF);
             Result half = flows.await(sending);
             run.checkEqual("packets missing between two of a flow that is still allowed", half.missing() + half.late(), 0);
@@ -47,7 +48,7 @@ final class PolicyReloadRemoves implements Drill {
             run.progress("a policy that allows nothing");
             flows.generator().burst(500);
             sending = flows.start((long) RATE / 5 * SECONDS, RATE / 5);
-            DrillRun.pause(1_000);
+            Pause.ms(1_000);
             long beganNs = System.nanoTime();
             reload(run, line, NONE);
             flows.await(sending);

@@ -4,6 +4,7 @@ import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.DatagramStream;
 
 /** The kernel's routes are the only ones: a change counts for flows that are in the flow cache. */
@@ -27,9 +28,9 @@ final class RouteChange implements Drill {
         route(lab, Addresses.SERVER, Addresses.SERVER6);
         try (DatagramStream ipv4 = new DatagramStream(lab.client(), TARGET, FLOWS, INTERVAL_MS);
                 DatagramStream ipv6 = new DatagramStream(lab.client(), TARGET6, FLOWS, INTERVAL_MS)) {
-            DrillRun.pause(SETTLE_MS);
+            Pause.ms(SETTLE_MS);
             long forwarded = forwarded(lab);
-            DrillRun.pause(500);
+            Pause.ms(500);
             run.check("the kernel forwards the flows", forwarded(lab) - forwarded > FLOWS * 50,
                     forwarded(lab) - forwarded + " in half a second");
             change(run, lab, "while the JVM runs", lab.b().rightAddress(), lab.b().rightAddress6(), "server", "b");
@@ -54,7 +55,7 @@ final class RouteChange implements Drill {
         long last = ethernetSwitch.interfaceCounter(from, "tx_packets");
         long lastNs = System.nanoTime();
         while (System.nanoTime() - beganNs < 2L * LIMIT_MS * 1_000_000) {
-            DrillRun.pause(5);
+            Pause.ms(5);
             long now = ethernetSwitch.interfaceCounter(from, "tx_packets");
             // ARP and neighbour discovery go there as well, now and then.
             if (now - last > 2) lastNs = System.nanoTime();

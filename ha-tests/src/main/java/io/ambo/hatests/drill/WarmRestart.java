@@ -3,6 +3,7 @@ package io.ambo.hatests.drill;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.NetStat;
 import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Conversations;
 import java.util.List;
 
@@ -27,13 +28,13 @@ final class WarmRestart implements Drill {
         NetStat serverBefore = NetStat.of(lab.server());
         try (Conversations live = new Conversations(lab, PORT, count, CHUNK_BYTES, INTERVAL_MS)) {
             run.checkEqual("connections that talk both ways before anything happens", live.awaitProgress(LIMIT_MS), count);
-            DrillRun.pause(1_000);
+            Pause.ms(1_000);
             run.progress("kill -9 of both nodes");
             live.forgetSilences();
             lab.a().kill9();
             lab.b().kill9();
             // What was under way arrives; after that nothing may.
-            DrillRun.pause(300);
+            Pause.ms(300);
             run.checkEqual("connections that talk while no node runs", live.awaitProgress(500), 0);
 
             run.progress("starting both again");

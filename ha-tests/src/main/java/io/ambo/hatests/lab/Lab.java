@@ -37,7 +37,7 @@ public final class Lab implements AutoCloseable {
     private final Map<String, NetworkNamespace> hosts = new LinkedHashMap<>();
     private final LabNode a;
     private final LabNode b;
-    private final Thread onExit;
+    private final Teardown teardown;
 
     private Lab(String id) {
         this.id = id;
@@ -45,15 +45,14 @@ public final class Lab implements AutoCloseable {
         Path directory = LabRegistry.directory(id);
         a = new LabNode("a", 1, host("a"), directory.resolve("a"));
         b = new LabNode("b", 2, host("b"), directory.resolve("b"));
-        onExit = new Thread(() -> LabRegistry.remove(id), "lab-down");
+        teardown = new Teardown(id);
     }
 
     /** Builds a lab for this process: whatever ends the process takes it down. The nodes are configured and not started. */
     public static Lab build(Policy policy) {
         LabRegistry.sweep();
         Lab lab = new Lab(freeId());
-        LabRegistry.register(lab.id, false);
-        Runtime.getRuntime().addShutdownHook(lab.onExit);
+        lab.teardown.atExit();
         lab.buildOrRemove(policy);
         return lab;
     }
@@ -242,12 +241,5 @@ public final class Lab implements AutoCloseable {
 
     /** Takes it down: processes, namespaces, files. */
     @Override
-    public void close() {
-        LabRegistry.remove(id);
-        try {
-            Runtime.getRuntime().removeShutdownHook(onExit);
-        } catch (IllegalStateException exiting) {
-            // The hook runs, or is about to: it finds nothing left to do.
-        }
-    }
+    public void close() { teardown.close(); }
 }

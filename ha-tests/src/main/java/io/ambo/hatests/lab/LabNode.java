@@ -1,5 +1,6 @@
 package io.ambo.hatests.lab;
 
+import io.ambo.hatests.sys.Pause;
 import io.ambo.proto.control.NodeStatus;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -142,7 +143,7 @@ public final class LabNode {
                     last = String.valueOf(notYet.getMessage());
                 }
             }
-            pause(Duration.ofMillis(20));
+            Pause.ms(20);
         }
         throw new LabException("node " + name + " is not ready after " + READY_LIMIT.toSeconds() + " s: " + last + "\n" + tail());
     }
@@ -154,7 +155,7 @@ public final class LabNode {
         while (status().getViewCount() != members) {
             if (System.nanoTime() > deadlineNs)
                 throw new LabException("node " + name + " sees " + status().getViewList() + ", not " + members + " members\n" + tail());
-            pause(Duration.ofMillis(20));
+            Pause.ms(20);
         }
     }
 
@@ -205,7 +206,7 @@ public final class LabNode {
             } catch (IOException unreadable) {
                 if (!process.isAlive()) return false;
             }
-            pause(Duration.ofMillis(1));
+            Pause.ms(1);
         }
         return process.isAlive();
     }
@@ -256,14 +257,5 @@ public final class LabNode {
     public String tail() {
         List<String> lines = logText().lines().toList();
         return "--- last lines of " + log() + "\n" + String.join("\n", lines.subList(Math.max(0, lines.size() - 25), lines.size()));
-    }
-
-    private static void pause(Duration time) {
-        try {
-            Thread.sleep(time);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new LabException("interrupted while waiting for a node", interrupted);
-        }
     }
 }

@@ -26,7 +26,7 @@ public final class Line implements AutoCloseable {
     private final NetworkNamespace server;
     private final LabNode a;
     private final LabNode b;
-    private final Thread onExit;
+    private final Teardown teardown;
 
     private Line(String id) {
         this.id = id;
@@ -34,15 +34,14 @@ public final class Line implements AutoCloseable {
         server = LabRegistry.namespace(id, "server");
         a = new LabNode("a", 1, LabRegistry.namespace(id, "a"), LabRegistry.directory(id).resolve("a"));
         b = new LabNode("b", 2, LabRegistry.namespace(id, "b"), LabRegistry.directory(id).resolve("b"));
-        onExit = new Thread(() -> LabRegistry.remove(id), "line-down");
+        teardown = new Teardown(id);
     }
 
     /** Builds it for this process: whatever ends the process takes it down. No node is started. */
     public static Line build(Policy policy) {
         LabRegistry.sweep();
         Line line = new Line(Lab.freeId());
-        LabRegistry.register(line.id, false);
-        Runtime.getRuntime().addShutdownHook(line.onExit);
+        line.teardown.atExit();
         try {
             line.create(policy);
             return line;
@@ -117,12 +116,5 @@ public final class Line implements AutoCloseable {
 
     /** Takes it down: processes, namespaces, files. */
     @Override
-    public void close() {
-        LabRegistry.remove(id);
-        try {
-            Runtime.getRuntime().removeShutdownHook(onExit);
-        } catch (IllegalStateException exiting) {
-            // The hook runs, or is about to: it finds nothing left to do.
-        }
-    }
+    public void close() { teardown.close(); }
 }

@@ -3,6 +3,7 @@ package io.ambo.hatests.traffic;
 import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.LabException;
+import io.ambo.hatests.sys.Pause;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -71,7 +72,7 @@ public final class Conversations implements AutoCloseable {
             for (int i = 0; i < mark.length; i++)
                 if (all.get(i).atServer.received > mark[i] && all.get(i).atClient.received > answerMark[i]) progressed++;
             if (progressed == mark.length || System.nanoTime() > deadlineNs) return progressed;
-            sleep(5);
+            Pause.ms(5);
         }
     }
 
@@ -131,15 +132,6 @@ public final class Conversations implements AutoCloseable {
             }
         } catch (IOException failed) {
             throw new LabException("closing connections: " + failed.getMessage(), failed);
-        }
-    }
-
-    private static void sleep(long timeMs) {
-        try {
-            Thread.sleep(timeMs);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted", interrupted);
         }
     }
 
@@ -208,7 +200,7 @@ public final class Conversations implements AutoCloseable {
                     out.write(chunk);
                     place += chunk.length;
                     sent = place;
-                    sleep(intervalMs);
+                    Pause.ms(intervalMs);
                 }
                 socket.shutdownOutput();
             } catch (IOException failed) {

@@ -4,6 +4,7 @@ import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.sys.Libc;
 import io.ambo.hatests.sys.LiveFrames;
+import io.ambo.hatests.sys.Pause;
 import io.ambo.node.sys.Bpf;
 import io.ambo.node.sys.BpfObject;
 import java.io.IOException;
@@ -216,7 +217,7 @@ public final class Generator implements AutoCloseable {
         if (load.stamped()) forgetRounds();
         long[] before = tally();
         long tookNs = send(load, reverse, packets, perSecond);
-        pause(DRAIN_MS);
+        Pause.ms(DRAIN_MS);
         long[] after = tally();
         check(Bpf.lookup(object.map("plans"), zero, plan));
         long sent = plan.get(ValueLayout.JAVA_LONG, ROUND) * load.flows() + plan.get(ValueLayout.JAVA_INT, FLOW);
@@ -332,14 +333,6 @@ public final class Generator implements AutoCloseable {
 
     private static void check(int result) {
         if (result < 0) throw new IllegalStateException("bpf: " + io.ambo.node.sys.Errno.text(-result));
-    }
-
-    private static void pause(int ms) {
-        try {
-            Thread.sleep(ms);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     private static byte[] resource() {

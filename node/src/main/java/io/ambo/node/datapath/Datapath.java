@@ -37,7 +37,7 @@ import org.apache.logging.log4j.Logger;
  */
 public final class Datapath implements AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
-    private static final int RING_SIZE = 2048;
+    private static final int SMALLEST_RING = 64, LARGEST_RING = 16 * 1024;
     private static final long FRAGMENT_TIMEOUT_NS = 2_000_000_000L;
     private static final int REHEARSED_SESSIONS = 3000;
     private static final long LONGEST_REHEARSAL_NS = 10_000_000_000L;
@@ -53,6 +53,7 @@ public final class Datapath implements AutoCloseable {
     private final Keeper keeper;
     private final FlowKeeper flows;
     private final int fastPathAfter;
+    private final int framesOfWorker;
     private volatile Policy policy;
     private final FirewallLog log;
     /** Port number to the device index that is attached now. Guarded by this. */
@@ -112,10 +113,10 @@ public final class Datapath implements AutoCloseable {
         boolean fast = config.datapath().fastPath();
         fastPathAfter = fast ? config.datapath().fastPathAfter() : Integer.MAX_VALUE;
         int sockets = Math.max(1, network.ports().size()) * 16;
-        int frames = config.datapath().packetMemoryBytes() / Umem.FRAME_SIZE;
+        framesOfWorker = config.datapath().packetMemoryBytes() / Umem.FRAME_SIZE;
         for (int number = 0; number < workerCount; number++) {
             int index = number;
-            Umem umem = Umem.create(frames);
+            Umem umem = Umem.create(framesOfWorker);
             workers.add(new Worker(number, clock, umem, sockets,
                     io -> new PacketPipeline(
                             new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), cluster.strays(index),
@@ -237,13 +238,19 @@ public final class Datapath implements AutoCloseable {
             int queues = NetworkDevice.receiveQueues(port.device());
             for (int queue = 0; queue < queues; queue++) {
                 int of = queue;
-                workers.get(queue % workers.size()).addSocket(number, port.index(), queue, RING_SIZE,
+                workers.get(queue % workers.size()).addSocket(number, port.index(), queue, ringSize(queues),
                         socket -> program.registerSocket(number, of, socket.fd()));
             }
             LOG.info("{} is port {}: {} queues, XDP {}", port.device(), number, queues, mode);
         } catch (SysException failed) {
             LOG.error("{} takes no traffic: {}", port.device(), failed.getMessage());
         }
+    }
+
+    /** Half of a worker's frames, dealt to its sockets: what waits for a worker that does not get its processor. The other half is on its way out, or held. */
+    private int ringSize(int queues) {
+        int sockets = Math.max(1, network.ports().size()) * ((queues + workers.size() - 1) / workers.size());
+        return Math.clamp(Integer.highestOneBit(Math.max(1, framesOfWorker / (2 * sockets))), SMALLEST_RING, LARGEST_RING);
     }
 
     private void detach(int number) {

@@ -14,8 +14,6 @@ import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.TcpTracker;
 import io.ambo.node.packet.PacketView;
 import java.nio.ByteBuffer;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongConsumer;
 import org.agrona.concurrent.MessageHandler;
@@ -54,7 +52,6 @@ final class FlowKeeper implements AutoCloseable {
     private final SessionTable.Visitor onHarvested = this::harvested;
     private final SessionKey key = new SessionKey();
     private final Wakeup offered = new Wakeup();
-    private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread thread = Thread.ofPlatform().name("ambo-flows").unstarted(this::run);
     private volatile boolean running = true;
     private volatile Policy policy;
@@ -163,8 +160,6 @@ final class FlowKeeper implements AutoCloseable {
         } catch (Throwable broken) {
             LOG.fatal("the flow keeper found a broken invariant and ends the node", broken);
             Runtime.getRuntime().halt(70);
-        } finally {
-            ended.countDown();
         }
     }
 
@@ -275,12 +270,6 @@ final class FlowKeeper implements AutoCloseable {
     @Override
     public void close() {
         running = false;
-        LockSupport.unpark(thread);
-        if (!thread.isAlive()) return;
-        try {
-            if (!ended.await(10, TimeUnit.SECONDS)) LOG.error("the flow keeper does not end");
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        Keepers.end(thread);
     }
 }

@@ -11,15 +11,14 @@ import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.firewall.Timeouts;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 
 /**
- * Sweeps the session table, a bounded number of slices each turn and all of it in about a second: ends sessions that timed out, forgets tombstones, and
- * counts what the limits need. A thread of its own, so that packets never wait for it longer than for the lock of one slice.
+ * Sweeps the session table, a bounded number of slices each turn and all of it in about a second, or longer when that would be more than a twentieth of the
+ * thread's time: ends sessions that timed out, forgets tombstones, and counts what the limits need. A thread of its own, so that packets never wait for it longer than for the lock of one slice.
  *
  * <p>The owner ends a session and tells the peers by a delta; who is not the owner waits for that, see {@link SessionExpiry}.
  */
@@ -27,6 +26,8 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
     private static final long TURN_NS = 10_000_000;
     private static final int TURNS_PER_SWEEP = 100;
+    /** A turn is followed by so many times its length of rest: a sweep that is slow (a large table, a JVM that has just started) takes longer, not more. */
+    private static final int REST = 19;
     /** What a node waits beyond the timeout for an owner that has left the view; see {@link SessionExpiry}. */
     private static final long GRACE_MS = 30_000;
 
@@ -46,7 +47,6 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
     private final Consumer<ResetCommand> resets;
     private final FastPath fastPath;
     private final CounterBank<NodeCounter>.Row counters;
-    private final CountDownLatch ended = new CountDownLatch(1);
     private final Thread thread;
     private volatile Policy policy;
     private volatile SessionExpiry expiry;
@@ -92,13 +92,12 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
                 long begin = clock.monotonicNs();
                 if (mustJudge) judgeAll();
                 doWork();
-                LockSupport.parkNanos(Math.max(1_000_000, TURN_NS - (clock.monotonicNs() - begin)));
+                long tookNs = clock.monotonicNs() - begin;
+                LockSupport.parkNanos(Math.max(TURN_NS - tookNs, REST * tookNs));
             }
         } catch (Throwable broken) {
             LOG.fatal("the keeper found a broken invariant and ends the node", broken);
             Runtime.getRuntime().halt(70);
-        } finally {
-            ended.countDown();
         }
     }
 
@@ -193,12 +192,6 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
     @Override
     public void close() {
         running = false;
-        LockSupport.unpark(thread);
-        if (!thread.isAlive()) return;
-        try {
-            ended.await();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        Keepers.end(thread);
     }
 }

@@ -94,9 +94,7 @@ class PinnedProgramTest {
     @Test
     void anInterfaceThatIsNoneAnyMoreIsLetGo() throws Exception {
         inNamespace(() -> {
-            XdpProgram first = XdpProgram.open(pins, 64);
-            first.attach(LOOPBACK, PORT, MAC, MODE);
-            first.close();
+            leaveAttached();
             try (XdpProgram second = XdpProgram.open(pins, 64)) {
                 second.releaseUnclaimed();
                 assertThat(attached()).doesNotContain("xdp");
@@ -107,9 +105,7 @@ class PinnedProgramTest {
     @Test
     void anotherLayoutIsRefusedAndLeftAlone() throws Exception {
         inNamespace(() -> {
-            XdpProgram first = XdpProgram.open(pins, 64);
-            first.attach(LOOPBACK, PORT, MAC, MODE);
-            first.close();
+            leaveAttached();
             pretendAnotherVersion();
             String before = programOnLoopback();
             assertThatThrownBy(() -> XdpProgram.open(pins, 64)).isInstanceOf(SysException.class).hasMessageContaining("another version")
@@ -131,9 +127,7 @@ class PinnedProgramTest {
     @Test
     void whatAStartThatWasCutShortHasLeftIsSweptAway() throws Exception {
         inNamespace(() -> {
-            XdpProgram first = XdpProgram.open(pins, 64);
-            first.attach(LOOPBACK, PORT, MAC, MODE);
-            first.close();
+            leaveAttached();
             Files.delete(pins.resolve("program"));
             try (XdpProgram second = XdpProgram.open(pins, 64)) {
                 assertThat(second.isAdopted()).isFalse();
@@ -184,5 +178,12 @@ class PinnedProgramTest {
             task.run();
             return null;
         });
+    }
+
+    /** As a process that ends without taking anything down. */
+    private void leaveAttached() {
+        XdpProgram first = XdpProgram.open(pins, 64);
+        first.attach(LOOPBACK, PORT, MAC, MODE);
+        first.close();
     }
 }
