@@ -2,6 +2,7 @@ package io.ambo.hatests.bench;
 
 import io.ambo.hatests.lab.Command;
 import io.ambo.hatests.lab.LabException;
+import java.time.Duration;
 import java.util.stream.Stream;
 
 /**
@@ -31,6 +32,9 @@ final class ConntrackRoom implements AutoCloseable {
         return room;
     }
 
+    /** The kernel moves millions of entries, of namespaces that are being taken down too. */
+    private static final Duration LONGEST_RESIZE = Duration.ofMinutes(5);
+
     private static String read(String setting) { return onHost("sysctl", "-n", setting).strip(); }
 
     private static void write(String setting, String value) { onHost("sysctl", "-qw", setting + "=" + value); }
@@ -39,7 +43,10 @@ final class ConntrackRoom implements AutoCloseable {
     private static String onHost(String... words) {
         String namespace = System.getenv("AMBO_HOST_NET");
         if (namespace == null) throw new LabException("AMBO_HOST_NET is not set: start this with ./ambo");
-        return Command.run("", Stream.concat(Stream.of("nsenter", "--net=" + namespace), Stream.of(words)).toList());
+        String[] command = Stream.concat(Stream.of("nsenter", "--net=" + namespace), Stream.of(words)).toArray(String[]::new);
+        Command.Outcome outcome = Command.attempt(LONGEST_RESIZE, command);
+        if (!outcome.ok()) throw new LabException(String.join(" ", command) + ": " + outcome.output().strip());
+        return outcome.output();
     }
 
     private void restore() {

@@ -34,6 +34,7 @@ public final class Libc {
     private static final MethodHandle SENDMMSG = function("sendmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
     private static final MethodHandle IF_NAMETOINDEX = function("if_nametoindex", JAVA_INT, ADDRESS);
     private static final MethodHandle SETAFFINITY = function("sched_setaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS);
+    private static final MethodHandle SETSCHEDULER = function("sched_setscheduler", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
     private static final MethodHandle RECV = function("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
     private static final int O_RDONLY = 0, O_CLOEXEC = 0x80000, CLONE_NEWNET = 0x40000000;
@@ -58,6 +59,14 @@ public final class Libc {
             mask.set(JAVA_LONG, cpu / 64 * 8L, 1L << cpu % 64);
             check("sched_setaffinity", "cpu=" + cpu,
                     callInt(() -> (int) SETAFFINITY.invokeExact(CAPTURED.get(), 0, mask.byteSize(), mask)));
+        }
+    }
+
+    /** Lets the calling thread run before all others (SCHED_FIFO), or as an ordinary one again. It must sleep now and then. */
+    public static void realTime(boolean on) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment priority = arena.allocateFrom(JAVA_INT, on ? 99 : 0);
+            check("sched_setscheduler", "on=" + on, callInt(() -> (int) SETSCHEDULER.invokeExact(CAPTURED.get(), 0, on ? 1 : 0, priority)));
         }
     }
 
