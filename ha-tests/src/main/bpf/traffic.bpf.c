@@ -2,6 +2,8 @@
 //
 //   generate    run on live frames (BPF_PROG_TEST_RUN): writes the whole frame anew, since pages come back as the forwarder left them, and sends it out
 //   sink        on the far interface: counts what arrives, notices gaps and delays, drops it
+//   answer      on both interfaces: makes a SYN's SYN-ACK and a SYN-ACK's ACK and sends it back; counts the ACK that completes the
+//               handshake, and every datagram
 //   redirect    from one interface to the other with nothing between: the limit for any forwarder
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -227,6 +229,45 @@ int sink(struct xdp_md *ctx)
     if (plan->stamped) tally->last_ns = bpf_ktime_get_ns();
     if (plan->stamped) check_stamp(plan, tally, ip, udp, end);
     return XDP_DROP;
+}
+
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+SEC("xdp")
+int answer(struct xdp_md *ctx)
+{
+    __u8 *data = (void *)(long)ctx->data;
+    void *end = (void *)(long)ctx->data_end;
+    __u32 zero = 0;
+    struct ethhdr *ethernet = (void *)data;
+    struct iphdr *ip = (void *)(data + sizeof(*ethernet));
+    __be32 *tcp = (void *)(ip + 1);
+    if ((void *)(tcp + 5) > end || ethernet->h_proto != bpf_htons(ETH_P_IP)) return XDP_PASS;
+    if (ip->protocol != IPPROTO_UDP && ip->protocol != IPPROTO_TCP) return XDP_PASS;
+    __u8 flags = ip->protocol == IPPROTO_UDP ? 0 : bpf_ntohl(tcp[3]) >> 16 & 0x3F;
+    if (flags != TCP_SYN && flags != (TCP_SYN | TCP_ACK)) {
+        struct tally *tally = bpf_map_lookup_elem(&tallies, &zero);
+        if ((flags == TCP_ACK || ip->protocol == IPPROTO_UDP) && tally) tally->packets++;
+        return XDP_DROP;
+    }
+    __u32 seq = bpf_ntohl(tcp[1]);
+    tcp[1] = tcp[2]; // 0 in a SYN: a number as good as any
+    tcp[2] = bpf_htonl(seq + 1);
+    tcp[3] = bpf_htonl(5u << 28 | (flags == TCP_SYN ? TCP_SYN | TCP_ACK : TCP_ACK) << 16 | 65535);
+    tcp[0] = tcp[0] << 16 | tcp[0] >> 16;
+    __be32 source = ip->saddr;
+    ip->saddr = ip->daddr;
+    ip->daddr = source;
+    ip->tot_len = bpf_htons(40);
+    ip->check = fold((__u64)ip->saddr + ip->daddr + *(__u32 *)ip + *((__u32 *)ip + 1) + *(__u16 *)((__u8 *)ip + 8));
+    tcp[4] = fold((__u64)ip->saddr + ip->daddr + bpf_htons(IPPROTO_TCP) + bpf_htons(20) + tcp[0] + tcp[1] + tcp[2] + tcp[3]);
+    __u8 mac[6];
+    __builtin_memcpy(mac, ethernet->h_dest, 6);
+    __builtin_memcpy(ethernet->h_dest, ethernet->h_source, 6);
+    __builtin_memcpy(ethernet->h_source, mac, 6);
+    // Not XDP_TX: veth then wakes the other end only if that has an XDP program too.
+    return bpf_redirect(ctx->ingress_ifindex, 0);
 }
 
 SEC("xdp")

@@ -15,13 +15,15 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 
 /**
- * New sessions per second of a synchronised pair: nftables with conntrackd (FT-FW, external cache disabled: entries go straight into the peer's kernel), and
+ * New sessions per second of a synchronised pair, begun by TCP handshakes (RFC 3511, 5.3) and by datagrams: nftables with conntrackd (FT-FW, external cache disabled: entries go straight into the peer's kernel), and
  * Ambo. Both on the same topology in one run, by turns, the rate rising; counted is what came through, and what the peer had a second after.
  */
 final class Setup {
@@ -35,15 +37,20 @@ final class Setup {
     /** Of the rate that is offered, what must be reached for a higher one to make sense. */
     private static final double ENOUGH = 0.8;
 
+    /** How a session begins: a handshake of three packets, or one datagram. */
+    private enum Kind {
+        TCP, UDP
+    }
+
     /**
      * One rate. On a machine whose processors the pair needs for itself the sender gets what they leave it: then fewer are reached than offered.
      *
      * @param offered sessions per second that were asked for
      * @param reached sessions per second that were opened
-     * @param lost    packets that did not come through
+     * @param lost    handshakes that were not completed, datagrams that did not come through
      * @param missing sessions that the peer did not have
      */
-    private record Step(int offered, int reached, long sent, long lost, long missing) {
+    private record Step(Kind kind, int offered, int reached, long sent, long lost, long missing) {
         boolean isWhole() { return lost == 0 && missing == 0; }
 
         boolean mayRise() { return isWhole() && reached >= ENOUGH * offered; }
@@ -53,27 +60,29 @@ final class Setup {
         final String name;
         final Line line;
         final Generator counter;
-        final NewFlows source;
+        final Map<Kind, NewFlows> sources = new EnumMap<>(Kind.class);
         final List<Step> steps = new ArrayList<>();
         int failures;
 
         Contender(String name, Line line) {
             this.name = name;
             this.line = line;
-            counter = new Generator(line.client(), "eth0", line.server(), "eth0", line.a().host().macOf("left"),
-                    line.a().host().macOf("right"), SENDER_CPU);
-            counter.expectProbes();
-            source = new NewFlows(line, SENDER_CPU);
+            counter = Generator.answering(line, SENDER_CPU);
+            for (Kind kind : Kind.values()) sources.put(kind, new NewFlows(line, SENDER_CPU, kind == Kind.TCP));
         }
+
+        NewFlows source(Kind kind) { return Objects.requireNonNull(sources.get(kind)); }
 
         /** Sessions that the peer has. */
         abstract long onPeer();
 
-        long best() { return steps.stream().filter(Step::isWhole).mapToInt(Step::reached).max().orElse(0); }
+        long best(Kind kind) {
+            return steps.stream().filter(step -> step.kind == kind && step.isWhole()).mapToInt(Step::reached).max().orElse(0);
+        }
 
         @Override
         public void close() {
-            source.close();
+            sources.values().forEach(NewFlows::close);
             counter.close();
             line.close();
         }
@@ -190,11 +199,7 @@ final class Setup {
             try {
                 contenders.add(new Conntrackd(Line.build(policy)));
                 contenders.add(new Ambo(Line.build(policy)));
-                for (Contender each : contenders) {
-                    progress.println("warming up " + each.name);
-                    each.source.run(WARM_UP_MS, WARM_UP_RATE);
-                }
-                for (int rate : rates) for (Contender each : contenders) if (each.failures < FAILURES) step(each, rate);
+                for (Kind kind : Kind.values()) compare(kind, contenders);
                 return report(contenders, directory, json);
             } finally {
                 contenders.forEach(Contender::close);
@@ -202,29 +207,39 @@ final class Setup {
         }
     }
 
-    private void step(Contender contender, int rate) {
+    private void compare(Kind kind, List<Contender> contenders) {
+        for (Contender each : contenders) {
+            progress.println(kind + ": warming up " + each.name);
+            each.failures = 0;
+            each.source(kind).run(WARM_UP_MS, WARM_UP_RATE);
+        }
+        for (int rate : rates) for (Contender each : contenders) if (each.failures < FAILURES) step(kind, each, rate);
+    }
+
+    private void step(Kind kind, Contender contender, int rate) {
         Pause.ms(SETTLE_MS);
         long peerBefore = contender.onPeer();
         long receivedBefore = contender.counter.received();
         long beganNs = System.nanoTime();
-        long sent = contender.source.run(STEP_MS, rate);
+        long sent = contender.source(kind).run(STEP_MS, rate);
         int reached = (int) (sent * 1_000_000_000L / (System.nanoTime() - beganNs));
         Pause.ms(SETTLE_MS);
-        Step step = new Step(rate, Math.min(rate, reached), sent, sent - (contender.counter.received() - receivedBefore),
+        Step step = new Step(kind, rate, Math.min(rate, reached), sent, sent - (contender.counter.received() - receivedBefore),
                 sent - (contender.onPeer() - peerBefore));
         contender.steps.add(step);
         contender.failures = step.mayRise() ? 0 : contender.failures + 1;
-        progress.printf(Locale.ROOT, "%-22s offered %,8d/s, reached %,8d/s: %,d not through, %,d missing on the peer%n", contender.name,
-                rate,
-                step.reached, step.lost, step.missing);
+        progress.printf(Locale.ROOT, "%s %-22s offered %,8d/s, reached %,8d/s: %,d not through, %,d missing on the peer%n", kind,
+                contender.name, rate, step.reached, step.lost, step.missing);
     }
 
     private static String report(List<Contender> contenders, Path directory, boolean json) {
         String text = Json.write(json(contenders));
         Map<String, Map<String, Double>> bars = new LinkedHashMap<>();
-        Map<String, Double> best = new LinkedHashMap<>();
-        for (Contender each : contenders) best.put(each.name, each.best() / 1000.0);
-        bars.put("without loss", best);
+        for (Kind kind : Kind.values()) {
+            Map<String, Double> best = new LinkedHashMap<>();
+            for (Contender each : contenders) best.put(each.name, each.best(kind) / 1000.0);
+            bars.put(kind + ", without loss", best);
+        }
         ResultFiles.write(directory, text, BarPlot.svg("New replicated sessions, thousands per second", bars));
         return json ? text : table(contenders) + "\nplot and figures: " + directory + "\n";
     }
@@ -234,21 +249,27 @@ final class Setup {
                 "setup: new sessions per second of a pair, %d s at each rate; missing: on the peer, %d ms after; Linux %s%n",
                 STEP_MS / 1000,
                 SETTLE_MS, System.getProperty("os.version")));
-        table.append(String.format("%-24s %10s %10s %10s %12s %10s%n", "", "offered/s", "reached/s", "sessions", "not through", "missing"));
+        table.append(String.format("%-4s %-23s %9s %9s %10s %11s %9s%n", "", "", "offered/s", "reached/s", "sessions", "lost", "missing"));
         for (Contender contender : contenders)
             for (Step step : contender.steps)
-                table.append(String.format(Locale.ROOT, "%-24s %,10d %,10d %,10d %,12d %,10d%n", contender.name, step.offered,
+                table.append(String.format(Locale.ROOT, "%-4s %-23s %,9d %,9d %,10d %,11d %,9d%n", step.kind, contender.name, step.offered,
                         step.reached, step.sent, step.lost, step.missing));
         return table.append('\n').append(verdict(contenders)).append('\n').toString();
     }
 
     private static String verdict(List<Contender> contenders) {
-        long theirs = contenders.getFirst().best();
-        long ours = contenders.getLast().best();
-        return String.format(Locale.ROOT,
-                "promised: at least %d x the highest rate of conntrackd without loss; found: %,d/s beside %,d/s: %s", LEAST, ours,
-                theirs,
-                theirs == 0 ? "no comparison, theirs failed at the lowest rate" : ours >= LEAST * theirs ? "reached" : "NOT REACHED");
+        StringBuilder verdict = new StringBuilder();
+        for (Kind kind : Kind.values()) {
+            long theirs = contenders.getFirst().best(kind);
+            long ours = contenders.getLast().best(kind);
+            if (!verdict.isEmpty()) verdict.append('\n');
+            verdict.append(String.format(Locale.ROOT,
+                    "%s, promised: at least %d x the highest rate of conntrackd without loss; found: %,d/s beside %,d/s: %s", kind, LEAST,
+                    ours, theirs, theirs == 0
+                            ? "no comparison, theirs failed at the lowest rate"
+                            : ours >= LEAST * theirs ? "reached" : "NOT REACHED"));
+        }
+        return verdict.toString();
     }
 
     private static Map<String, Object> json(List<Contender> contenders) {
@@ -258,7 +279,8 @@ final class Setup {
         for (Contender contender : contenders) {
             List<Object> steps = new ArrayList<>();
             for (Step step : contender.steps)
-                steps.add(Map.of("offered", step.offered, "reached", step.reached, "sent", step.sent, "notThrough", step.lost, "missing",
+                steps.add(Map.of("kind", step.kind.name(), "offered", step.offered, "reached", step.reached, "sent", step.sent,
+                        "notThrough", step.lost, "missing",
                         step.missing));
             json.put(contender.name, steps);
         }

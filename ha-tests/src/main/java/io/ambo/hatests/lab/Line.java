@@ -19,7 +19,7 @@ import java.util.List;
  */
 public final class Line implements AutoCloseable {
     /** Addresses of the client that the forwarder knows as neighbours. */
-    private static final int CLIENT_ADDRESSES = 24;
+    private static final int CLIENT_ADDRESSES = 150;
 
     private final String id;
     private final NetworkNamespace client;

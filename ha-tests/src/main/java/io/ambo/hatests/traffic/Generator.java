@@ -1,6 +1,7 @@
 package io.ambo.hatests.traffic;
 
 import io.ambo.hatests.lab.Addresses;
+import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.sys.Libc;
 import io.ambo.hatests.sys.LiveFrames;
@@ -120,6 +121,18 @@ public final class Generator implements AutoCloseable {
      */
     public Generator(NetworkNamespace client, String clientDevice, NetworkNamespace server, String serverDevice, long nodeLeftMac,
             long nodeRightMac, int cpu) {
+        this(client, clientDevice, server, serverDevice, nodeLeftMac, nodeRightMac, cpu, "sink");
+    }
+
+    /** Both ends of a line carry TCP handshakes through, that {@link NewFlows} begins; {@link #received} counts complete ones, and datagrams. */
+    public static Generator answering(Line line, int cpu) {
+        return new Generator(line.client(), "eth0", line.server(), "eth0", line.a().host().macOf("left"), line.a().host().macOf("right"),
+                cpu,
+                "answer");
+    }
+
+    private Generator(NetworkNamespace client, String clientDevice, NetworkNamespace server, String serverDevice, long nodeLeftMac,
+            long nodeRightMac, int cpu, String receiver) {
         this.client = client;
         this.server = server;
         this.clientDevice = clientDevice;
@@ -129,8 +142,8 @@ public final class Generator implements AutoCloseable {
         this.cpu = cpu;
         object = BpfObject.load(resource(), "traffic.bpf.o", Map.of(), Map.of());
         tallies = arena.allocate((long) TALLY_SIZE * Bpf.possibleCpus(), 8);
-        clientIndex = attach(client, clientDevice, "sink");
-        serverIndex = attach(server, serverDevice, "sink");
+        clientIndex = attach(client, clientDevice, receiver);
+        serverIndex = attach(server, serverDevice, receiver);
     }
 
     /** Puts the bare redirect between two interfaces of a host, in both directions: a forwarder that does nothing else. */

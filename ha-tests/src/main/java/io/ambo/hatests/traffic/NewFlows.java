@@ -8,14 +8,17 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Datagrams from the client of a line, each of a flow that was never seen before, at a steady pace: what opens sessions. The {@link Generator}'s sink counts
- * those that come through.
+ * Datagrams or SYNs from the client of a line, each of a flow that was never seen before, at a steady pace: what opens sessions. {@link Generator#answering}
+ * carries the handshakes through, and counts.
  */
 public final class NewFlows implements AutoCloseable {
-    private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40;
+    private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40,
+            TCP_CHECKSUM = 50,
+            WINDOW = 65_535;
     private static final int FIRST_PORT = 10_000, FLOWS_OF_ADDRESS = 50_000, BATCH = 16;
     private static final long LATEST_NS = 1_000_000;
     /** Last byte of the client's addresses; none is a node's own. */
@@ -24,20 +27,24 @@ public final class NewFlows implements AutoCloseable {
 
     private final Line line;
     private final int cpu;
+    private final boolean tcp;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment[] frames = new MemorySegment[BATCH];
     private final PacketSocket wire;
     private long next;
 
-    /** @param cpu that sends */
-    public NewFlows(Line line, int cpu) {
+    /**
+     * @param cpu that sends
+     * @param tcp SYNs instead of datagrams
+     */
+    public NewFlows(Line line, int cpu, boolean tcp) {
         this.line = line;
+        this.tcp = tcp;
         this.cpu = cpu;
-        byte[] frame = Frames
-                .udp(new Frames.Ends(line.client().macOf("eth0"), line.a().host().macOf("left"), Addresses.of(Addresses.CLIENT),
-                        FIRST_PORT, Addresses.of(Addresses.SERVER), Generator.SERVER_PORT), new byte[FRAME - HEADERS]);
-        frame[UDP_CHECKSUM] = 0;
-        frame[UDP_CHECKSUM + 1] = 0;
+        Frames.Ends ends = new Frames.Ends(line.client().macOf("eth0"), line.a().host().macOf("left"), Addresses.of(Addresses.CLIENT),
+                FIRST_PORT, Addresses.of(Addresses.SERVER), Generator.SERVER_PORT);
+        byte[] frame = tcp ? Frames.tcp(ends, Frames.SYN, 0, 0, WINDOW, new byte[0]) : Frames.udp(ends, new byte[FRAME - HEADERS]);
+        if (!tcp) Arrays.fill(frame, UDP_CHECKSUM, UDP_CHECKSUM + 2, (byte) 0);
         for (int i = 0; i < BATCH; i++) frames[i] = arena.allocateFrom(ValueLayout.JAVA_BYTE, frame);
         wire = line.client().call(() -> PacketSocket.sender("eth0"));
     }
@@ -65,7 +72,7 @@ public final class NewFlows implements AutoCloseable {
         for (long sent = 0; sent < total; sent += BATCH) {
             sleepUntil(dueNs);
             dueNs = Math.max(dueNs, System.nanoTime() - LATEST_NS) + BATCH * 1_000_000_000L / perSecond;
-            for (int i = 0; i < BATCH; i++) wire.setFrame(i, readdress(frames[i]), FRAME);
+            for (int i = 0; i < BATCH; i++) wire.setFrame(i, readdress(frames[i]), (int) frames[i].byteSize());
             wire.sendPrepared(BATCH);
         }
         return (total + BATCH - 1) / BATCH * BATCH;
@@ -82,15 +89,24 @@ public final class NewFlows implements AutoCloseable {
         int base = before & 0xFF00;
         int host = FIRST_HOST + (int) (next / FLOWS_OF_ADDRESS) % HOSTS;
         int after = base | host;
+        int port = (int) (FIRST_PORT + next % FLOWS_OF_ADDRESS);
+        if (tcp) {
+            replace(frame, TCP_CHECKSUM, before, after);
+            replace(frame, TCP_CHECKSUM, Short.toUnsignedInt(frame.get(SHORT, SOURCE_PORT)), port);
+        }
+        replace(frame, IP_CHECKSUM, before, after);
         frame.set(SHORT, address, (short) after);
-        frame.set(SHORT, SOURCE_PORT, (short) (FIRST_PORT + next % FLOWS_OF_ADDRESS));
-        // RFC 1624.
-        int sum = (~Short.toUnsignedInt(frame.get(SHORT, IP_CHECKSUM)) & 0xFFFF) + (~before & 0xFFFF) + after;
-        sum = (sum & 0xFFFF) + (sum >>> 16);
-        sum = (sum & 0xFFFF) + (sum >>> 16);
-        frame.set(SHORT, IP_CHECKSUM, (short) ~sum);
+        frame.set(SHORT, SOURCE_PORT, (short) port);
         next++;
         return frame;
+    }
+
+    /** A checksum after one of its words has changed: RFC 1624. */
+    private static void replace(MemorySegment frame, int checksum, int before, int after) {
+        int sum = (~Short.toUnsignedInt(frame.get(SHORT, checksum)) & 0xFFFF) + (~before & 0xFFFF) + after;
+        sum = (sum & 0xFFFF) + (sum >>> 16);
+        sum = (sum & 0xFFFF) + (sum >>> 16);
+        frame.set(SHORT, checksum, (short) ~sum);
     }
 
     @Override
