@@ -112,7 +112,7 @@ class ArchitectureTest {
                 .resideInAPackage("org.apache.logging.."));
         // Of these packages only the slow threads, and a worker when it starts, stops or fails, have something to say.
         check(noClasses().that().resideInAnyPackage("io.ambo.node.datapath..", "io.ambo.node.routing..").and()
-                .haveNameNotMatching(".*\\.(Worker|Datapath|Keeper|FlowKeeper|FirewallLog|KernelNetwork|FailClosed)(\\$.*)?")
+                .haveNameNotMatching(".*\\.(Worker|Datapath|Keeper|FlowKeeper|Keepers|FirewallLog|KernelNetwork|FailClosed)(\\$.*)?")
                 .should()
                 .dependOnClassesThat().resideInAPackage("org.apache.logging.."));
     }
