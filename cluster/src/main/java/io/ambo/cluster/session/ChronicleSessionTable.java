@@ -6,12 +6,16 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import net.openhft.chronicle.bytes.PointerBytesStore;
 import net.openhft.chronicle.hash.Data;
 import net.openhft.chronicle.hash.SegmentLock;
+import net.openhft.chronicle.hash.impl.VanillaChronicleHash;
 import net.openhft.chronicle.map.ChronicleMap;
 import net.openhft.chronicle.map.ExternalMapQueryContext;
 import net.openhft.chronicle.map.MapEntry;
@@ -36,7 +40,9 @@ public final class ChronicleSessionTable implements SessionTable {
     private final TableFile file;
     private final ChronicleMap<byte[], byte[]> map;
     private final long capacity;
-    private final AtomicLong size = new AtomicLong();
+    /** Sessions and claims. */
+    private final AtomicLong entries = new AtomicLong();
+    private final AtomicLong claims = new AtomicLong();
     private final ThreadLocal<Access> access = ThreadLocal.withInitial(Access::new);
 
     private ChronicleSessionTable(TableFile file, long capacity) {
@@ -85,8 +91,8 @@ public final class ChronicleSessionTable implements SessionTable {
         try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
             context.updateLock().lock();
             MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null) return false;
-            visitor.onSession(my.key.wrap(MEMORY, address(entry.key())), my.session.wrap(MEMORY, address(entry.value())));
+            if (entry == null || my.session(entry).isClaim()) return false;
+            visitor.onSession(my.key.wrap(MEMORY, address(entry.key())), my.session);
             return true;
         } finally {
             my.end();
@@ -99,8 +105,8 @@ public final class ChronicleSessionTable implements SessionTable {
         try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
             context.updateLock().lock();
             MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null) return false;
-            into.copyFrom(my.session.wrap(MEMORY, address(entry.value())));
+            if (entry == null || my.session(entry).isClaim()) return false;
+            into.copyFrom(my.session);
             return true;
         } finally {
             my.end();
@@ -123,49 +129,159 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public Merge merge(SessionKey key, SessionRecord remote) {
         Access my = access.get().begin(key);
+        boolean hadClaim = false;
+        Merge outcome;
         try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
             context.updateLock().lock();
             MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry != null) return SessionMerge.merge(my.session.wrap(MEMORY, address(entry.value())), remote);
-            my.value.copyFrom(remote).localFlags(0);
-            return add(context, my) ? Merge.INSERTED : Merge.FULL;
+            if (entry == null) {
+                my.value.copyFrom(remote).localFlags(0);
+                outcome = add(context, my) ? Merge.INSERTED : Merge.FULL;
+            } else if (my.session(entry).isClaim()) {
+                // A session of its own goes before one that is translated to its ends: all nodes know the former by the same key.
+                my.session.copyFrom(remote).localFlags(0);
+                claims.decrementAndGet();
+                outcome = Merge.INSERTED;
+            } else {
+                hadClaim = my.noteClaim(key, my.session);
+                outcome = SessionMerge.merge(my.session, remote);
+            }
         } finally {
             my.end();
         }
+        if (outcome == Merge.REPLACED && hadClaim) giveUp(my, my.claimed, key);
+        boolean claims = (outcome == Merge.INSERTED || outcome == Merge.REPLACED) && remote.has(SessionRecord.TRANSLATED);
+        if (claims && !remote.has(SessionRecord.CLOSED)) {
+            remote.writeTranslatedKey(key, my.claimed);
+            if (claim(my.claimed, key) == Insert.FULL) return Merge.FULL;
+        }
+        return outcome;
     }
 
     @Override
     public boolean remove(SessionKey key) {
         Access my = access.get().begin(key);
+        boolean hadClaim;
         try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
             context.updateLock().lock();
             MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null) return false;
+            if (entry == null || my.session(entry).isClaim()) return false;
+            hadClaim = my.noteClaim(key, my.session);
             entry.doRemove();
-            size.decrementAndGet();
-            return true;
+            entries.decrementAndGet();
+        } finally {
+            my.end();
+        }
+        if (hadClaim) giveUp(my, my.claimed, key);
+        return true;
+    }
+
+    @Override
+    public Found find(SessionKey ends, SessionKey session, SessionRecord into) {
+        Access my = access.get().begin(ends);
+        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
+            context.updateLock().lock();
+            MapEntry<byte[], byte[]> entry = context.entry();
+            if (entry == null) return Found.NOT;
+            if (!my.session(entry).isClaim()) {
+                session.copyFrom(my.lookedUp);
+                into.copyFrom(my.session);
+                return Found.BY_OWN_ENDS;
+            }
+            my.session.claimant(my.lookedUp, session);
+        } finally {
+            my.end();
+        }
+        return read(session, into) && into.has(SessionRecord.TRANSLATED) ? Found.BY_TRANSLATED_ENDS : Found.NOT;
+    }
+
+    @Override
+    public Insert claim(SessionKey ends, SessionKey session) {
+        Access my = access.get();
+        Insert outcome = tryClaim(my, ends, session, false);
+        if (outcome != Insert.EXISTS || my.claimant.protocol() == 0) return outcome;
+        boolean isFree = !read(my.claimant, my.copy) || my.copy.has(SessionRecord.CLOSED) || !my.copy.has(SessionRecord.TRANSLATED);
+        if (!isFree) {
+            my.copy.writeTranslatedKey(my.claimant, my.other);
+            isFree = !my.other.sameAs(ends);
+        }
+        return isFree ? tryClaim(my, ends, session, true) : Insert.EXISTS;
+    }
+
+    /**
+     * Claims what is free; in the second attempt also what {@code my.claimant} has. After EXISTS that is who has it, all zero when the ends are a session's own.
+     */
+    private Insert tryClaim(Access my, SessionKey ends, SessionKey session, boolean again) {
+        my.begin(ends);
+        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
+            context.updateLock().lock();
+            MapEntry<byte[], byte[]> entry = context.entry();
+            if (entry == null) {
+                my.value.claimFor(session);
+                if (!add(context, my)) return Insert.FULL;
+                claims.incrementAndGet();
+                return Insert.INSERTED;
+            }
+            if (!my.session(entry).isClaim()) {
+                my.claimant.clear();
+                return Insert.EXISTS;
+            }
+            my.session.claimant(my.lookedUp, my.other);
+            if (my.other.sameAs(session)) return Insert.INSERTED;
+            if (again && my.other.sameAs(my.claimant)) {
+                my.session.claimFor(session);
+                return Insert.INSERTED;
+            }
+            my.claimant.copyFrom(my.other);
+            return Insert.EXISTS;
         } finally {
             my.end();
         }
     }
+
+    @Override
+    public void release(SessionKey ends, SessionKey session) { giveUp(access.get(), ends, session); }
+
+    private void giveUp(Access my, SessionKey ends, SessionKey session) {
+        my.begin(ends);
+        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
+            context.updateLock().lock();
+            MapEntry<byte[], byte[]> entry = context.entry();
+            if (entry == null || !my.session(entry).isClaim()) return;
+            if (!my.session.claimant(my.lookedUp, my.other).sameAs(session)) return;
+            entry.doRemove();
+            entries.decrementAndGet();
+            claims.decrementAndGet();
+        } finally {
+            my.end();
+        }
+    }
+
+    @Override
+    public long claims() { return claims.get(); }
 
     @Override
     public int slices() { return map.segments(); }
 
     @Override
-    public int sweep(int slice, Sweep sweep) {
-        Access my = access.get().begin(sweep);
+    public int sweep(int slice, Sweep sweep) { return sweep(slice, sweep, false); }
+
+    private int sweepAll(int slice, Sweep sweep) { return sweep(slice, sweep, true); }
+
+    private int sweep(int slice, Sweep sweep, boolean claimsToo) {
+        Access my = access.get().begin(sweep, claimsToo);
         try (MapSegmentContext<byte[], byte[], ?> context = map.segmentContext(slice)) {
             context.forEachSegmentEntryWhile(my);
-            return my.seen;
         } finally {
-            size.addAndGet(-my.removed);
+            entries.addAndGet(-my.removed);
             my.end();
         }
+        for (int i = 0; i < my.freed; i++) giveUp(my, my.freedEnds[i], my.freedSessions[i]);
+        return my.seen;
     }
 
     @Override
-    public long size() { return size.get(); }
+    public long size() { return entries.get() - claims.get(); }
 
     @Override
     public long capacity() { return capacity; }
@@ -175,8 +291,8 @@ public final class ChronicleSessionTable implements SessionTable {
 
     /** The quota is taken first and given back on failure, so that threads that insert at once cannot exceed it together. */
     private boolean add(ExternalMapQueryContext<byte[], byte[], ?> context, Access my) {
-        if (size.incrementAndGet() > capacity) {
-            size.decrementAndGet();
+        if (entries.incrementAndGet() > capacity) {
+            entries.decrementAndGet();
             return false;
         }
         try {
@@ -185,7 +301,7 @@ public final class ChronicleSessionTable implements SessionTable {
             return true;
         } catch (IllegalStateException e) {
             // One slice took all extra room there is: keys were chosen to collide. The rest of the table is not affected.
-            size.decrementAndGet();
+            entries.decrementAndGet();
             return false;
         }
     }
@@ -198,24 +314,44 @@ public final class ChronicleSessionTable implements SessionTable {
     private ChronicleSessionTable resume(Clock clock) {
         long nowMs = clock.monotonicMs();
         boolean rebase = !file.ofThisBoot();
-        long[] implausible = new long[1];
+        long[] removed = new long[2];
+        long[] translated = new long[1];
         long found = 0;
         for (int slice = 0; slice < slices(); slice++) {
             requireUnlocked(slice);
-            found += sweep(slice, (key, session) -> {
-                if (!key.plausible() || !session.plausible()) {
-                    implausible[0]++;
+            requireFreePlace(slice);
+            found += sweepAll(slice, (key, session) -> {
+                // Claims are made anew below: the last run may have ended between a session and its claim.
+                if (session.isClaim() || !key.plausible() || !session.plausible()) {
+                    removed[session.isClaim() ? 0 : 1]++;
                     return true;
                 }
                 session.localFlags(0);
                 if (rebase || session.lastSeenMs() > nowMs) session.lastSeenMs(nowMs);
+                if (session.has(SessionRecord.TRANSLATED)) translated[0]++;
                 return false;
             });
         }
-        size.set(found - implausible[0]);
-        if (implausible[0] > 0) LOG.error("{} damaged sessions were dropped from the table; the peers have them", implausible[0]);
-        if (found > 0) LOG.info("{} sessions resumed{}", size.get(), rebase ? "; the host was restarted: all count as seen just now" : "");
+        found -= removed[0];
+        entries.set(found - removed[1]);
+        if (translated[0] > 0) for (int slice = 0; slice < slices(); slice++) claimAll(slice);
+        if (removed[1] > 0) LOG.error("{} damaged sessions were dropped from the table; the peers have them", removed[1]);
+        if (found > 0) LOG.info("{} sessions resumed{}", size(), rebase ? "; the host was restarted: all count as seen just now" : "");
         return this;
+    }
+
+    private void claimAll(int slice) {
+        List<SessionKey> keys = new ArrayList<>();
+        List<SessionKey> ends = new ArrayList<>();
+        sweep(slice, (key, session) -> {
+            if (!session.has(SessionRecord.TRANSLATED) || session.has(SessionRecord.CLOSED)) return false;
+            SessionKey claimed = new SessionKey();
+            session.writeTranslatedKey(key, claimed);
+            keys.add(new SessionKey().copyFrom(key));
+            ends.add(claimed);
+            return false;
+        });
+        for (int i = 0; i < keys.size(); i++) claim(ends.get(i), keys.get(i));
     }
 
     /** Nobody can hold a lock yet. One that is held is damage, and waiting for it would take a minute. */
@@ -224,6 +360,18 @@ public final class ChronicleSessionTable implements SessionTable {
             if (context instanceof SegmentLock lock && !lock.updateLock().tryLock())
                 throw new IllegalStateException("the lock of slice " + slice + " is held");
         }
+    }
+
+    /** A slice's index always has a free place. Chronicle Map looks for it before it visits the entries, and on a damaged page for ever. */
+    private void requireFreePlace(int slice) {
+        if (!(map instanceof VanillaChronicleHash<?, ?, ?, ?> inner)) return;
+        long index = inner.segmentBaseAddr(slice);
+        long place = 0;
+        for (long looked = 0; looked < inner.tierHashLookupCapacity; looked++) {
+            if (inner.hashLookup.empty(inner.hashLookup.readEntry(index, place))) return;
+            place = inner.hashLookup.step(place);
+        }
+        throw new IllegalStateException("the index of slice " + slice + " has no free place");
     }
 
     private static long address(Data<byte[]> data) { return data.bytes().addressForRead(data.offset()); }
@@ -239,6 +387,7 @@ public final class ChronicleSessionTable implements SessionTable {
     /** What a thread needs to reach an entry without allocating. */
     private static final class Access implements Predicate<MapEntry<byte[], byte[]>> {
         private static final Sweep NONE = (key, session) -> false;
+        private static final int FREED = 16;
 
         /** A key to look up and a record to insert. */
         private final MemorySegment scratch = Arena.ofAuto().allocate(SessionKey.SIZE + SessionRecord.SIZE, 8);
@@ -247,7 +396,17 @@ public final class ChronicleSessionTable implements SessionTable {
         private final PointerBytesStore store = new PointerBytesStore();
         private final SessionKey key = new SessionKey(scratch, 0);
         private final SessionRecord session = new SessionRecord(scratch, SessionKey.SIZE);
+        /** Keys and a record for calls that go on after their first look-up. */
+        private final SessionKey claimed = new SessionKey();
+        private final SessionKey claimant = new SessionKey();
+        private final SessionKey other = new SessionKey();
+        private final SessionRecord copy = new SessionRecord();
+        /** What sessions had claimed that a sweep has taken out. */
+        private SessionKey[] freedEnds = grown(new SessionKey[0]);
+        private SessionKey[] freedSessions = grown(new SessionKey[0]);
+        private int freed;
         private Sweep sweep = NONE;
+        private boolean sweepsClaims;
         private int seen;
         private int removed;
         private boolean busy;
@@ -260,12 +419,39 @@ public final class ChronicleSessionTable implements SessionTable {
             return this;
         }
 
-        private Access begin(Sweep with) {
+        private Access begin(Sweep with, boolean claimsToo) {
             begin();
             sweep = with;
+            sweepsClaims = claimsToo;
             seen = 0;
             removed = 0;
+            freed = 0;
             return this;
+        }
+
+        private SessionRecord session(MapEntry<byte[], byte[]> entry) { return session.wrap(MEMORY, address(entry.value())); }
+
+        /** Notes in {@link #claimed} what the session may have claimed. @return false: nothing */
+        private boolean noteClaim(SessionKey own, SessionRecord of) {
+            if (!of.has(SessionRecord.TRANSLATED)) return false;
+            of.writeTranslatedKey(own, claimed);
+            return true;
+        }
+
+        private void free(SessionKey own, SessionRecord of) {
+            if (freed == freedEnds.length) {
+                freedEnds = grown(freedEnds);
+                freedSessions = grown(freedSessions);
+            }
+            of.writeTranslatedKey(own, freedEnds[freed]);
+            freedSessions[freed++].copyFrom(own);
+        }
+
+        /** A slice that loses more translated sessions at once than any before it: rare, and never on a packet's thread. */
+        private static SessionKey[] grown(SessionKey[] keys) {
+            SessionKey[] more = Arrays.copyOf(keys, FREED + 2 * keys.length);
+            for (int i = keys.length; i < more.length; i++) more[i] = new SessionKey();
+            return more;
         }
 
         private void begin() {
@@ -281,7 +467,9 @@ public final class ChronicleSessionTable implements SessionTable {
         @Override
         public boolean test(MapEntry<byte[], byte[]> entry) {
             seen++;
-            if (sweep.onSession(key.wrap(MEMORY, address(entry.key())), session.wrap(MEMORY, address(entry.value())))) {
+            if (session(entry).isClaim() && !sweepsClaims) return true;
+            if (sweep.onSession(key.wrap(MEMORY, address(entry.key())), session)) {
+                if (session.has(SessionRecord.TRANSLATED) && !sweepsClaims) free(key, session);
                 entry.doRemove();
                 removed++;
             }

@@ -79,6 +79,11 @@ public final class SessionKey {
         return sourceIsHigh;
     }
 
+    SessionKey clear() {
+        segment.asSlice(offset, SIZE).fill((byte) 0);
+        return this;
+    }
+
     public SessionKey copyFrom(SessionKey other) {
         MemorySegment.copy(other.segment, other.offset, segment, offset, SIZE);
         return this;

@@ -7,6 +7,8 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 
 /**
  * What is known of one session. A flyweight over 140 bytes, in the host's byte order: the table file never leaves its host, the wire has its own
@@ -53,6 +55,9 @@ public final class SessionRecord {
     /** Local flags: in this node's flow cache; about to be put there; found no room there lately. */
     public static final int CACHED = 32, CACHE_QUEUED = 64, CACHE_REFUSED = 128;
 
+    /** Not a session but a claim: the table's note under the ends that a session is translated to. Never leaves the table. */
+    static final int CLAIM = 1 << 15;
+
     /** No other flag may be set. */
     public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED | FRAGMENTED | FAST_PATH;
     static final int SEEN_HERE = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
@@ -75,6 +80,9 @@ public final class SessionRecord {
     static final int LAST_SEEN = REPLY + TcpHalf.SIZE;
     static final int TRANSLATION = LAST_SEEN + 8;
     static final int TRANSLATION_SIZE = 36;
+    private static final int TRANSLATED_DESTINATION = 16, TRANSLATED_PORTS = 32;
+    private static final ValueLayout.OfLong LONG_BE = JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+    private static final ValueLayout.OfShort SHORT_BE = JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     static final int COUNTERS = TRANSLATION + TRANSLATION_SIZE;
     static final int COUNTER_SIZE = 6;
     static final int COUNTER_COUNT = 4;
@@ -244,6 +252,63 @@ public final class SessionRecord {
     public MemorySegment translation() {
         return segment.asSlice(offset + TRANSLATION, TRANSLATION_SIZE);
     }
+
+    /** Translates the original flow: packets of it leave with these ends, and packets of the reply flow come in with them. */
+    public SessionRecord translate(long sourceHigh, long sourceLow, int sourcePort, long destinationHigh, long destinationLow,
+            int destinationPort) {
+        long at = offset + TRANSLATION;
+        segment.set(LONG_BE, at, sourceHigh);
+        segment.set(LONG_BE, at + 8, sourceLow);
+        segment.set(LONG_BE, at + TRANSLATED_DESTINATION, destinationHigh);
+        segment.set(LONG_BE, at + TRANSLATED_DESTINATION + 8, destinationLow);
+        segment.set(SHORT_BE, at + TRANSLATED_PORTS, (short) sourcePort);
+        segment.set(SHORT_BE, at + TRANSLATED_PORTS + 2, (short) destinationPort);
+        return addFlags(TRANSLATED);
+    }
+
+    /** First eight bytes of the translated source, or destination. */
+    public long translatedHigh(boolean ofDestination) {
+        return segment.get(LONG_BE, offset + TRANSLATION + (ofDestination ? TRANSLATED_DESTINATION : 0));
+    }
+
+    /** Last eight bytes of the translated source, or destination. */
+    public long translatedLow(boolean ofDestination) {
+        return segment.get(LONG_BE, offset + TRANSLATION + (ofDestination ? TRANSLATED_DESTINATION : 0) + 8);
+    }
+
+    /** Port of the translated source, or destination; of ICMP echo both are the identifier. */
+    public int translatedPort(boolean ofDestination) {
+        return Short.toUnsignedInt(segment.get(SHORT_BE, offset + TRANSLATION + TRANSLATED_PORTS + (ofDestination ? 2 : 0)));
+    }
+
+    /**
+     * The key that the translated ends would have: a packet of the reply flow names its session by them.
+     *
+     * @param own  the session's key
+     * @param into becomes the other
+     * @return true when the translated source is its high end
+     */
+    public boolean writeTranslatedKey(SessionKey own, SessionKey into) {
+        return into.set(translatedHigh(false), translatedLow(false), translatedPort(false), translatedHigh(true), translatedLow(true),
+                translatedPort(true), own.protocol(), own.routingZone());
+    }
+
+    /** Makes this the claim of a session. Protocol and zone are those of the key that it stands under. */
+    SessionRecord claimFor(SessionKey session) {
+        clear();
+        segment.set(JAVA_SHORT_UNALIGNED, offset + FLAGS, (short) CLAIM);
+        MemorySegment.copy(session.segment(), session.offset(), segment, offset + TRANSLATION, TRANSLATION_SIZE);
+        return this;
+    }
+
+    /** Whose claim this is. */
+    SessionKey claimant(SessionKey ends, SessionKey into) {
+        into.copyFrom(ends);
+        MemorySegment.copy(segment, offset + TRANSLATION, into.segment(), into.offset(), TRANSLATION_SIZE);
+        return into;
+    }
+
+    boolean isClaim() { return (flags() & CLAIM) != 0; }
 
     public long packets(boolean ofReply) { return counter(ofReply ? 1 : 0); }
 

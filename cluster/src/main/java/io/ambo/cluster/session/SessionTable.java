@@ -8,9 +8,14 @@ public interface SessionTable extends AutoCloseable {
     /** Buckets that digests are taken over; the same on every node. */
     int BUCKETS = 4096;
 
-    /** What became of an insertion. */
+    /** What became of an insertion, or of a claim. */
     enum Insert {
         INSERTED, EXISTS, FULL
+    }
+
+    /** By which of its ends a session was found. */
+    enum Found {
+        NOT, BY_OWN_ENDS, BY_TRANSLATED_ENDS
     }
 
     /** What a merge did to this node's copy. */
@@ -56,16 +61,38 @@ public interface SessionTable extends AutoCloseable {
 
     boolean remove(SessionKey key);
 
+    /**
+     * Finds the session that a packet with these ends belongs to: its own, or those that it is translated to. Everything else here takes the session's own.
+     *
+     * @param session becomes the session's key
+     * @param into    becomes a copy of it
+     */
+    Found find(SessionKey ends, SessionKey session, SessionRecord into);
+
+    /**
+     * Takes the ends that a session is about to be translated to, so that {@link #find} leads from them to it and no other session gets them. What a closed
+     * session had is free. {@link #merge} claims by itself, and whatever takes a session out of the table releases.
+     *
+     * @return INSERTED: they are the session's (or were); EXISTS: another's, or of a session of their own
+     */
+    Insert claim(SessionKey ends, SessionKey session);
+
+    /** Gives claimed ends back, unless they are another session's by now. */
+    void release(SessionKey ends, SessionKey session);
+
+    /** Translated sessions, about. */
+    long claims();
+
     /** How many slices a whole sweep has. A slice is small (hundreds of entries), so that one call is a bounded piece of work. */
     int slices();
 
     /** Visits each entry of one slice under the slice's lock. @return entries seen */
     int sweep(int slice, Sweep sweep);
 
-    /** Entries, tombstones included. */
+    /** Sessions, tombstones included. */
     long size();
 
-    /** Entries that {@link #insert} and {@link #merge} will not exceed. */
+    /** Sessions and claims that there is room for. */
     long capacity();
 
     /** The bucket a key belongs to, 0 to {@link #BUCKETS} - 1. */

@@ -42,6 +42,21 @@ final class HeapSessionTable implements SessionTable {
     public boolean remove(SessionKey key) { throw new UnsupportedOperationException(); }
 
     @Override
+    public Found find(SessionKey ends, SessionKey session, SessionRecord into) {
+        session.copyFrom(ends);
+        return read(ends, into) ? Found.BY_OWN_ENDS : Found.NOT;
+    }
+
+    @Override
+    public Insert claim(SessionKey ends, SessionKey session) { throw new UnsupportedOperationException(); }
+
+    @Override
+    public void release(SessionKey ends, SessionKey session) { throw new UnsupportedOperationException(); }
+
+    @Override
+    public long claims() { return 0; }
+
+    @Override
     public int slices() { return SLICES; }
 
     @Override
