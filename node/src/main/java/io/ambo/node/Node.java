@@ -86,8 +86,6 @@ public final class Node implements AutoCloseable {
         });
         int adopted = program.isAdopted() ? Datapath.adoptFlows(config, program, sessions) : 0;
         if (program.isAdopted()) LOG.info("adopted the fast path in {} with {} flows", config.node().pinDir(), adopted);
-        program.setLocalAddresses(network.localAddresses());
-        network.onLocalAddressesChange(() -> program.setLocalAddresses(network.localAddresses()));
 
         int workers = Datapath.workerCount(config, network);
         ClusterEvents events = new ClusterEvents(program);
@@ -95,6 +93,8 @@ public final class Node implements AutoCloseable {
         RunningConfig running = new RunningConfig(file, config);
         Datapath datapath = part(new Datapath(config, workers, network, program, sessions, cluster, hybridClock, clock, running::ruleName));
         datapath.countAdopted(adopted);
+        network.onLocalAddressesChange(datapath::localAddressesChanged);
+        datapath.localAddressesChanged();
         events.attach(datapath);
         datapath.start();
         running.onChange(datapath::policy);

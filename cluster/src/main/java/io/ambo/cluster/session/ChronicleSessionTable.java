@@ -466,8 +466,8 @@ public final class ChronicleSessionTable implements SessionTable {
 
         @Override
         public boolean test(MapEntry<byte[], byte[]> entry) {
-            seen++;
             if (session(entry).isClaim() && !sweepsClaims) return true;
+            seen++;
             if (sweep.onSession(key.wrap(MEMORY, address(entry.key())), session)) {
                 if (session.has(SessionRecord.TRANSLATED) && !sweepsClaims) free(key, session);
                 entry.doRemove();

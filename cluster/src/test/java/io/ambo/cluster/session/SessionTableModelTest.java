@@ -32,7 +32,9 @@ class SessionTableModelTest {
 
     private void step(SplittableRandom random, SessionTable table, SessionTable model) {
         SessionKey key = Sessions.key(random.nextInt(KEYS));
+        // Random translations contradict each other in ways that those of nodes cannot; TranslatedEndsTest is about them.
         SessionRecord session = new Copies(random).any();
+        while (session.has(SessionRecord.TRANSLATED)) session = new Copies(random).any();
         switch (random.nextInt(7)) {
             case 0, 1 -> assertThat(table.insert(key, session)).isEqualTo(model.insert(key, session));
             case 2, 3 -> assertThat(table.merge(key, session)).isEqualTo(model.merge(key, session));

@@ -80,6 +80,7 @@ public final class LabNode {
                   multicast: 239.192.10.1:45588
                   key-file: %s
                   park: %s
+                  members: [a, b]
                 """.formatted(name, stateDirectory(), pins(), syncAddress(), directory.resolveSibling("cluster.key"), policy.park())
                 + policy.yaml());
     }

@@ -55,6 +55,9 @@ class DrillsIT {
     void whoFindsNoRoomInTheFlowCacheStaysOnTheSlowPath() { assertPasses("cache-full"); }
 
     @Test
+    void translatedConnectionsTakeBothPathsAndSurviveTheNodeThatOpenedThem() { assertPasses("translated"); }
+
+    @Test
     void establishedFlowsFollowTheKernelsRoutes() { assertPasses("route-change"); }
 
     @Test

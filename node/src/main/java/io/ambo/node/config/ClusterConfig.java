@@ -14,6 +14,7 @@ import java.util.List;
  * @param transport          how members talk
  * @param multicast          group and port with transport udp
  * @param peers              host and port of every member with transport tcp (numeric, resolved); may name this node too
+ * @param members            names of all members, in the same order on all: each has its share of the ports for translation
  * @param keyFile            the cluster's key, equal on all members; at least {@link io.ambo.cluster.ClusterKey#SHORTEST} bytes
  * @param parkNs             how long a stray waits for its delta
  * @param deferTimeoutNs     how long a rule with defer holds a packet for a peer's acknowledgement; then it goes out anyway
@@ -22,9 +23,11 @@ import java.util.List;
  * @param heartbeatTimeoutMs a member that was silent for so long is suspected
  */
 public record ClusterConfig(String name, InetAddress bindAddress, int bindPort, Transport transport, InetSocketAddress multicast,
-        List<InetSocketAddress> peers, Path keyFile, long parkNs, long deferTimeoutNs, int joinTimeoutMs, int heartbeatMs,
+        List<InetSocketAddress> peers, List<String> members, Path keyFile, long parkNs, long deferTimeoutNs, int joinTimeoutMs,
+        int heartbeatMs,
         int heartbeatTimeoutMs) {
     public ClusterConfig {
         peers = List.copyOf(peers);
+        members = List.copyOf(members);
     }
 }

@@ -4,9 +4,10 @@ import java.util.List;
 
 /** A whole configuration that has passed every check. */
 public record Config(NodeConfig node, List<InterfaceConfig> interfaces, ClusterConfig cluster, FirewallConfig firewall,
-        TimeoutConfig timeouts,
+        List<NatConfig> nat, TimeoutConfig timeouts,
         LimitConfig limits, DatapathConfig datapath, LoggingConfig logging) {
     public Config {
         interfaces = List.copyOf(interfaces);
+        nat = List.copyOf(nat);
     }
 }

@@ -43,6 +43,7 @@ final class ConfigChecks {
         checkCluster();
         checkKeyFile();
         checkRules();
+        checkNat();
         checkBuffers();
     }
 
@@ -211,6 +212,59 @@ final class ConfigChecks {
             checkRule(rule, key);
         }
         checkNumbers("rule", keyByName, Names::ruleId);
+    }
+
+    private void checkNat() {
+        Set<String> zones = new LinkedHashSet<>();
+        config.interfaces().forEach(each -> zones.add(each.zone()));
+        Map<String, Integer> firstByName = new HashMap<>();
+        for (int i = 0; i < config.nat().size(); i++) {
+            NatConfig rule = config.nat().get(i);
+            String key = "nat[" + i + "]";
+            Integer first = firstByName.putIfAbsent(rule.name(), i);
+            if (first != null && !reading.isWrong(key + ".name")) {
+                problem(key + ".name", "two rules have this name (the first on line " + reading.line("nat[" + first + "].name") + ")",
+                        "rename one of them");
+            }
+            checkZones(key + ".from", rule.from(), zones);
+            checkZones(key + ".to", rule.to(), zones);
+            if (rule.protocols().contains(Protocol.ICMP))
+                refuseIfGiven(key + ".ports", "icmp has no ports", "set protocol to tcp, udp or [tcp, udp]");
+            if (rule.snat() != null) checkSourceNat(rule, rule.snat(), key);
+            if (rule.dnat() != null) checkDestinationNat(rule, rule.dnat(), key);
+        }
+    }
+
+    private void checkSourceNat(NatConfig rule, Cidr snat, String key) {
+        refuseIfGiven(key + ".dnat-port", "counts only with dnat", "remove it");
+        checkVersion(key + ".snat", snat.isIpv4(), rule);
+        List<String> members = config.cluster().members();
+        if (reading.isWrong("cluster.members") || reading.isWrong("node.name")) return;
+        if (members.isEmpty()) {
+            reading.problem("cluster.members", "is missing",
+                    "nat rule " + rule.name() + " gives out ports, and each member has its share: members: [a, b]");
+        } else if (!members.contains(config.node().name())) {
+            problem("cluster.members", "this node, " + config.node().name() + ", is not among them",
+                    "name every member, in the same order on all");
+        } else if (rule.snatPorts().last() - rule.snatPorts().first() + 1 < members.size()) {
+            problem(key + ".snat-ports", "has fewer ports than the cluster has members", "");
+        }
+    }
+
+    private void checkDestinationNat(NatConfig rule, IpAddress dnat, String key) {
+        refuseIfGiven(key + ".snat-ports", "counts only with snat", "remove it");
+        refuseIfGiven(key + ".to", "counts only with snat: where the route leads is known after the destination is translated",
+                "remove it");
+        checkVersion(key + ".dnat", dnat.isIpv4(), rule);
+        if (rule.destination().included().isEmpty())
+            reading.problem(key + ".destination", "is missing", "name the address that clients use");
+        if (rule.dnatPort() > 0 && rule.protocols().contains(Protocol.ICMP))
+            problem(key + ".dnat-port", "icmp has no ports", "set protocol to tcp, udp or [tcp, udp]");
+    }
+
+    private void checkVersion(String key, boolean ipv4, NatConfig rule) {
+        if (isOneVersion(rule.source(), !ipv4) || isOneVersion(rule.destination(), !ipv4))
+            problem(key, "is of another IP version than the packets that match", "");
     }
 
     private void checkZones(String key, Set<String> named, Set<String> zones) {

@@ -37,6 +37,7 @@ public record ConfigDiff(List<Change> changes) {
         }
         compare("interfaces", old.interfaces(), next.interfaces(), InterfaceConfig::name, true, changes);
         compare("firewall.rules", old.firewall().rules(), next.firewall().rules(), RuleConfig::name, false, changes);
+        compare("nat", old.nat(), next.nat(), NatConfig::name, false, changes);
         return new ConfigDiff(changes);
     }
 

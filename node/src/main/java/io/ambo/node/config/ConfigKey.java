@@ -31,6 +31,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             new ConfigKey("cluster.transport", Apply.RESTART, c -> Units.word(c.cluster().transport())),
             new ConfigKey("cluster.multicast", Apply.RESTART, c -> endpoint(c.cluster().multicast())),
             new ConfigKey("cluster.peers", Apply.RESTART, c -> c.cluster().peers().stream().map(ConfigKey::endpoint).toList().toString()),
+            new ConfigKey("cluster.members", Apply.RESTART, c -> c.cluster().members().toString()),
             new ConfigKey("cluster.mode", Apply.RESTART, c -> "sync"),
             new ConfigKey("cluster.key-file", Apply.RESTART, c -> c.cluster().keyFile().toString()),
             new ConfigKey("cluster.park", Apply.RESTART, c -> Units.durationText(c.cluster().parkNs())),
@@ -72,7 +73,11 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             "firewall.rules[].protocol", "firewall.rules[].ports", "firewall.rules[].source-ports", "firewall.rules[].action",
             "firewall.rules[].log",
             "firewall.rules[].timeout", "firewall.rules[].on-timeout", "firewall.rules[].mid-stream", "firewall.rules[].defer",
-            "firewall.rules[].fast-path", "firewall.rules[].max-sessions", "firewall.rules[].max-sessions-per-source");
+            "firewall.rules[].fast-path", "firewall.rules[].max-sessions", "firewall.rules[].max-sessions-per-source", "nat[].name",
+            "nat[].from",
+            "nat[].to", "nat[].source", "nat[].destination", "nat[].protocol", "nat[].ports", "nat[].snat", "nat[].snat-ports",
+            "nat[].dnat",
+            "nat[].dnat-port");
 
     /** Where a key of this name belongs, for somebody who put it into the wrong section. */
     static Optional<String> withLastName(String name) {

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 final class ConfigReader {
     static final String DEFAULT_STATE_DIR = "/var/lib/ambo";
     static final String DEFAULT_PIN_DIR = "/sys/fs/bpf/ambo";
+    private static final int FIRST_NAT_PORT = 1024, LARGEST_POOL_BITS = 8;
     private static final String DAY_LIMIT = "24d";
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
     private static final Pattern INTERFACE_NAME = Pattern.compile("[^\\s/:]{1,15}");
@@ -36,15 +37,15 @@ final class ConfigReader {
         List<InterfaceConfig> interfaces = readInterfaces(root.value("interfaces"));
         ClusterConfig cluster = readCluster(root.section("cluster"));
         FirewallConfig firewall = readFirewall(root.section("firewall"));
+        List<NatConfig> nat = readNat(root.value("nat"));
         TimeoutConfig timeouts = readTimeouts(root.section("timeouts"));
         LimitConfig limits = readLimits(root.section("limits"));
         DatapathConfig datapath = readDatapath(root.section("datapath"));
         LoggingConfig logging = readLogging(root.section("logging"));
-        root.refuse("nat", "this version has no address translation", "remove the section");
         root.refuse("virtual-servers", "this version has no load balancing", "remove the section");
         root.refuse("addresses", "this version has no floating addresses", "remove the section; routers choose the node by their routes");
         root.close();
-        return new Config(node, interfaces, cluster, firewall, timeouts, limits, datapath, logging);
+        return new Config(node, interfaces, cluster, firewall, nat, timeouts, limits, datapath, logging);
     }
 
     private NodeConfig readNode(Section section) {
@@ -80,6 +81,7 @@ final class ConfigReader {
         int bindPort = section.value("bind-port").count(ClusterSettings.PORT, 1, 65_535);
         InetSocketAddress multicast = multicast(section.value("multicast"));
         List<InetSocketAddress> peers = peers(section.value("peers"));
+        List<String> members = members(section.value("members"));
         mode(section.value("mode"));
         Path keyFile = keyFile(section.value("key-file"));
         long parkNs = section.value("park").durationNs("10ms", "0ms", "1s");
@@ -88,7 +90,8 @@ final class ConfigReader {
         int heartbeatMs = section.value("heartbeat").durationMs("200ms", "20ms", "10s");
         int heartbeatTimeoutMs = section.value("heartbeat-timeout").durationMs("1s", "60ms", "1m");
         section.close();
-        return new ClusterConfig(name, bindAddress, bindPort, transport, multicast, peers, keyFile, parkNs, deferTimeoutNs, joinTimeoutMs,
+        return new ClusterConfig(name, bindAddress, bindPort, transport, multicast, peers, members, keyFile, parkNs, deferTimeoutNs,
+                joinTimeoutMs,
                 heartbeatMs, heartbeatTimeoutMs);
     }
 
@@ -127,6 +130,65 @@ final class ConfigReader {
         return new RuleConfig(name, from, to, source, destination, protocols, ports, sourcePorts, action, log, timeoutMs, onTimeout,
                 midStream,
                 defer, fastPath, maxSessions, maxSessionsPerSource);
+    }
+
+    private List<NatConfig> readNat(Value value) {
+        List<NatConfig> rules = new ArrayList<>();
+        for (Section rule : value.sections("{ name: internet, from: inside, to: outside, snat: 203.0.113.10 }"))
+            rules.add(readNatRule(rule));
+        return rules;
+    }
+
+    private NatConfig readNatRule(Section section) {
+        String name = name(section.value("name"), "name the rule: logs show it");
+        Set<String> from = zones(section.value("from"));
+        Set<String> to = zones(section.value("to"));
+        AddressMatch source = addresses(section.value("source"));
+        AddressMatch destination = addresses(section.value("destination"));
+        Set<Protocol> protocols = protocols(section.value("protocol"));
+        List<PortRange> ports = ports(section.value("ports"));
+        Value snatValue = section.value("snat");
+        Cidr snat = pool(snatValue);
+        List<PortRange> given = ports(section.value("snat-ports"));
+        if (given.size() > 1) section.value("snat-ports").problem("is more than one range", "write one: 1024-65535");
+        Value dnatValue = section.value("dnat");
+        IpAddress dnat = dnatValue.isPresent() ? IpAddress.parse(dnatValue.text("")) : null;
+        if (dnatValue.isPresent() && dnat == null && !reading.isWrong(dnatValue.key()))
+            dnatValue.problem("is no IP address", "write 10.1.0.5");
+        int dnatPort = section.value("dnat-port").count(0, 1, 65_535);
+        if (snatValue.isPresent() == dnatValue.isPresent()) {
+            (snatValue.isPresent() ? dnatValue : snatValue).problem(
+                    snatValue.isPresent() ? "a rule has snat or dnat, not both" : "is missing",
+                    snatValue.isPresent()
+                            ? "make two rules of it"
+                            : "write snat: ADDRESS to translate sources, or dnat: ADDRESS for destinations");
+        }
+        section.close();
+        PortRange snatPorts = given.isEmpty() ? new PortRange(FIRST_NAT_PORT, 65_535) : given.get(0);
+        return new NatConfig(name, from, to, source, destination, protocols, ports, snat, snatPorts, dnat, dnatPort);
+    }
+
+    private @Nullable Cidr pool(Value value) {
+        if (!value.isPresent()) return null;
+        try {
+            Cidr pool = Cidr.parse(value.text(""));
+            if (128 - pool.prefixLength() <= LARGEST_POOL_BITS) return pool;
+            value.problem("is more than " + (1 << LARGEST_POOL_BITS) + " addresses",
+                    "take a smaller network: each address has 64,000 ports for each server");
+        } catch (Cidr.FormatException e) {
+            if (!reading.isWrong(value.key())) value.problem(String.valueOf(e.getMessage()), e.remedy());
+        }
+        return null;
+    }
+
+    private List<String> members(Value value) {
+        List<String> members = new ArrayList<>();
+        for (Value item : value.items()) {
+            String member = name(item, "the name of a member");
+            if (!reading.isWrong(item.key()) && members.contains(member)) item.problem("stands here twice", "remove one of them");
+            members.add(member);
+        }
+        return members;
     }
 
     private static TimeoutConfig readTimeouts(Section section) {

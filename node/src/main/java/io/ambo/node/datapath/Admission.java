@@ -22,6 +22,7 @@ final class Admission implements SessionTable.Visitor {
     static final int FIRST_LIFE = 0;
 
     private final PacketView packet;
+    private final Translation translation;
     private final SessionTable sessions;
     private final SessionCounts counts;
     private final WorkerContext.Identity identity;
@@ -33,8 +34,9 @@ final class Admission implements SessionTable.Visitor {
     private boolean lostRace;
     private long ticket;
 
-    Admission(WorkerContext context, PacketView packet) {
+    Admission(WorkerContext context, PacketView packet, Translation translation) {
         this.packet = packet;
+        this.translation = translation;
         sessions = context.sessions();
         counts = context.counts();
         identity = context.identity();
@@ -83,13 +85,17 @@ final class Admission implements SessionTable.Visitor {
                 }
             }
         }
+        DropReason untranslated = translation.claim(policy.nat(), key, fromZone, toZone);
+        if (untranslated != NONE) return untranslated;
         write(policy, rule, sourceIsHigh, epoch, fromZone, toZone, nowMs);
         if (epoch == FIRST_LIFE) {
             switch (sessions.insert(key, fresh)) {
                 case FULL -> {
+                    translation.abandon(key);
                     return DropReason.SESSION_LIMIT;
                 }
                 case EXISTS -> {
+                    translation.abandon(key);
                     lostRace = true;
                     return NONE;
                 }
@@ -99,12 +105,15 @@ final class Admission implements SessionTable.Visitor {
         } else {
             replaced = false;
             if (!sessions.update(key, this) || !replaced) {
+                translation.abandon(key);
                 lostRace = true;
                 return NONE;
             }
             counters.increment(NodeCounter.SESSIONS_REOPENED);
         }
+        translation.settle(key);
         counters.increment(NodeCounter.SESSIONS_OPENED);
+        if (fresh.has(SessionRecord.TRANSLATED)) counters.increment(NodeCounter.SESSIONS_TRANSLATED);
         if (fresh.has(SessionRecord.MID_STREAM)) counters.increment(NodeCounter.SESSIONS_OPENED_MID_STREAM);
         if (rule.log()) log.write(packet, rule, NONE);
         long published = publisher.publish(key, fresh, rule.defer());
@@ -128,7 +137,8 @@ final class Admission implements SessionTable.Visitor {
         replaced = true;
     }
 
-    private boolean isOpener() {
+    /** The packet is one that opens sessions. */
+    boolean isOpener() {
         if (packet.fragmentOffset() > 0) return false;
         if (packet.isTcp()) return packet.hasTcp(PacketView.SYN) && !packet.hasTcp(PacketView.ACK | PacketView.RST);
         return packet.isUdp() || packet.isEchoRequest();
@@ -148,6 +158,7 @@ final class Admission implements SessionTable.Visitor {
         int whole = fresh.has(SessionRecord.MID_STREAM) ? 0 : SessionRecord.COMPLETE;
         fresh.localFlags(SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.ORIGINAL_FOLLOWED | whole);
         fresh.count(false, 1, packet.ipLength());
+        translation.writeTo(fresh);
         fresh.lastSeenMs(nowMs);
         fresh.timeoutMs(policy.timeouts().idleTimeoutMs(Timeouts.phase(fresh, packet.protocol()), rule));
     }

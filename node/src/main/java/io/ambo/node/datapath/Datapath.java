@@ -1,6 +1,7 @@
 package io.ambo.node.datapath;
 
 import io.ambo.cluster.Cluster;
+import io.ambo.cluster.address.IpAddress;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
@@ -9,6 +10,7 @@ import io.ambo.cluster.time.Clock;
 import io.ambo.cluster.time.HybridClock;
 import io.ambo.node.config.Config;
 import io.ambo.node.fastpath.XdpProgram;
+import io.ambo.node.firewall.Nat;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.PolicyCompiler;
 import io.ambo.node.firewall.SessionCounts;
@@ -19,12 +21,15 @@ import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.KernelNetwork;
 import io.ambo.node.sys.NetworkDevice;
 import io.ambo.node.sys.SysException;
+import java.net.InetAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntFunction;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -44,6 +49,7 @@ public final class Datapath implements AutoCloseable {
     private static final int HELD_PER_DATAGRAM = 48;
 
     private final KernelNetwork network;
+    private final SessionTable sessions;
     private final XdpProgram program;
     private final XdpProgram.ModeChoice modeChoice;
     private final CounterBank<DropReason> drops = new CounterBank<>(DropReason.class);
@@ -96,6 +102,7 @@ public final class Datapath implements AutoCloseable {
             HybridClock hybridClock,
             Clock clock, IntFunction<String> ruleName) {
         this.network = network;
+        this.sessions = sessions;
         this.program = program;
         modeChoice = switch (config.datapath().xdpMode()) {
             case AUTO -> XdpProgram.ModeChoice.NATIVE_OR_GENERIC;
@@ -150,8 +157,20 @@ public final class Datapath implements AutoCloseable {
         Policy compiled = PolicyCompiler.compile(config);
         policy = compiled;
         for (Worker worker : workers) worker.policy(compiled);
+        localAddressesChanged();
         flows.policy(compiled);
         keeper.policy(compiled);
+    }
+
+    /** Tells the kernel which addresses are the host's own. Those that the policy translates are the workers'. */
+    public synchronized void localAddressesChanged() {
+        Nat nat = policy.nat();
+        Set<InetAddress> own = new HashSet<>();
+        for (InetAddress address : network.localAddresses()) {
+            IpAddress known = IpAddress.ofBytes(address.getAddress());
+            if (known == null || !nat.takes(known.high(), known.low())) own.add(address);
+        }
+        program.setLocalAddresses(own);
     }
 
     /** Somebody waits for a delta. Any thread. */
@@ -162,10 +181,20 @@ public final class Datapath implements AutoCloseable {
 
     /** A delta of this session was merged. Any thread. */
     public void onDeltaApplied(SessionKey key) {
-        long hash = key.hash();
+        release(key.hash());
+        if (sessions.claims() == 0) return;
+        // Strays of its reply flow came with the translated ends.
+        SessionRecord session = new SessionRecord();
+        if (!sessions.read(key, session) || !session.has(SessionRecord.TRANSLATED)) return;
+        SessionKey ends = new SessionKey();
+        session.writeTranslatedKey(key, ends);
+        release(ends.hash());
+    }
+
+    private void release(long keyHash) {
         for (int i = 0; i < workers.size(); i++) {
             Worker worker = workers.get(i);
-            if (worker.awaitsDeltas() && !worker.onDeltaApplied(hash)) countLost();
+            if (worker.awaitsDeltas() && !worker.onDeltaApplied(keyHash)) countLost();
         }
     }
 

@@ -213,6 +213,7 @@ final class FlowKeeper implements AutoCloseable {
         if (key.protocol() != PacketView.TCP && key.protocol() != PacketView.UDP) return "no: only TCP and UDP";
         if (session.has(SessionRecord.MID_STREAM)) return "no: picked up mid-stream";
         if (session.has(SessionRecord.FRAGMENTED)) return "no: its segments come in fragments";
+        if (session.has(SessionRecord.TRANSLATED)) return "no: its packets are translated";
         if (!session.hasLocal(SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE)) return "no: no packet came here";
         if (!isEstablished(key, session)) return "no: opening or closing";
         Rule rule = policy.rule(session.rule());

@@ -4,6 +4,7 @@ import static io.ambo.node.packet.DropReason.NONE;
 
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.node.packet.DropReason;
+import io.ambo.node.packet.Ends;
 import io.ambo.node.packet.Fragmenter;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Rewriter;
@@ -55,9 +56,9 @@ final class Forwarding {
         };
     }
 
-    Routes.Result route(PacketView packet, NextHop hop) {
-        return routes.lookup(packet.sourceHigh(), packet.sourceLow(), packet.destinationHigh(), packet.destinationLow(), flowHash(packet),
-                hop);
+    /** @param ends the packet's when it leaves */
+    Routes.Result route(PacketView packet, Ends ends, NextHop hop) {
+        return routes.lookup(ends.sourceHigh(), ends.sourceLow(), ends.destinationHigh(), ends.destinationLow(), flowHash(packet), hop);
     }
 
     /** Why there is no way, or NONE. */
@@ -117,17 +118,19 @@ final class Forwarding {
 
     /** Tells both ends that their session is gone. An end whose next hop is not known goes without. */
     void reset(ResetCommand command, NextHop hop) {
-        sendReset(command.original(), command.reply(), hop);
-        sendReset(command.reply(), command.original(), hop);
+        sendReset(command.toReply(), hop);
+        sendReset(command.toOriginal(), hop);
     }
 
-    private void sendReset(ResetCommand.End from, ResetCommand.End to, NextHop hop) {
+    private void sendReset(ResetCommand.Reset reset, NextHop hop) {
+        ResetCommand.End from = reset.from();
+        ResetCommand.End to = reset.to();
         if (routes.lookup(from.high(), from.low(), to.high(), to.low(), 0, hop) != Routes.Result.FOUND) return;
         long frame = io.takeFrame();
         if (frame < 0) return;
         int length = TcpReset.build(hop.destinationMac, hop.egress.mac(), hop.egress.vlan(), from.high(), from.low(), from.port(),
                 to.high(), to.low(),
-                to.port(), from.seq(), from.ack(), io.memory(), frame);
+                to.port(), reset.seq(), reset.ack(), io.memory(), frame);
         if (io.transmit(hop.egress.port(), frame, length)) counters.increment(NodeCounter.RESETS_SENT);
         else
             io.giveFrame(frame);

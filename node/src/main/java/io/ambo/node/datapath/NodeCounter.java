@@ -34,7 +34,8 @@ public enum NodeCounter implements CounterName {
     FLOWS_INSTALLED("sessions put into the flow cache of the kernel"),
     FLOWS_REMOVED("entries of the flow cache whose session was over or unknown"),
     FLOW_CACHE_FULL("sessions that found the flow cache full and stay on the slow path"),
-    FLOWS_REFUSED("sessions that the kernel did not take into the flow cache");
+    FLOWS_REFUSED("sessions that the kernel did not take into the flow cache"),
+    SESSIONS_TRANSLATED("sessions that were opened with translated ends");
     // @formatter:on
 
     private final String help;

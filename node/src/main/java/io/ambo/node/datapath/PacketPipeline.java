@@ -9,6 +9,7 @@ import io.ambo.cluster.session.SessionTable;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.packet.DropReason;
+import io.ambo.node.packet.Ends;
 import io.ambo.node.packet.Fragments;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * allocates nothing, never waits.
  *
  * <pre>
- *   parse -> interface -> fragments -> route -> session? --yes--> step it ----------------------> forward
+ *   parse -> interface -> fragments -> translate -> route -> session? --yes--> step it ---------> forward
  *                                                  |no                                               ^
  *                                                  +--> may it open one? --yes--> limits, open ------+
  *                                                            |no
@@ -50,6 +51,7 @@ final class PacketPipeline {
     private final Replies replies;
     private final PacketView packet;
     private final SessionStep step;
+    private final Translation translation;
     private final RelatedError relatedError;
     private final FragmentGate fragments;
     private final CounterBank<DropReason>.Row drops;
@@ -77,7 +79,8 @@ final class PacketPipeline {
         peer = context.strays();
         int redirectsPerSecond = context.limits().redirectsPerSecond();
         redirects = redirectsPerSecond == 0 ? null : new RateLimiter(redirectsPerSecond, redirectsPerSecond);
-        admission = new Admission(context, packet);
+        translation = new Translation(sessions, packet);
+        admission = new Admission(context, packet, translation);
         relatedError = new RelatedError(packet, context.fastPath());
         fragments = new FragmentGate(context, this::onFragmentReleased);
     }
@@ -137,25 +140,26 @@ final class PacketPipeline {
 
     /** From the route to the wire, for a packet whose ports are known. */
     private DropReason judge(DataInterface ingress, int port, Stray stray) {
-        Routes.Result route = forwarding.route(packet, hop);
+        parking.beginPacket();
+        if (packet.isIcmpError()) return judgeError(ingress, port, stray);
+
+        boolean sourceIsHigh = translation.begin(key);
+        if (translation.isForeign()) return DropReason.STRAY;
+        if (!translation.isOfSession() && admission.isOpener()) translation.destination(policy.nat(), ingress.zone());
+        if (translation.isAnswer(policy.nat())) {
+            if (mayComeHome(stray, ingress, port)) return NONE;
+            return stray == Stray.MAY_PARK ? parking.refusal() : DropReason.STRAY;
+        }
+        Routes.Result route = forwarding.route(packet, translation.ends(), hop);
         DropReason unroutable = forwarding.refusal(route);
         if (unroutable != NONE) return answer(unroutable, ingress, port);
         DropReason obstacle = forwarding.obstacle(packet, hop);
-        parking.beginPacket();
 
-        if (packet.isIcmpError()) {
-            DropReason unrelated = relatedError.judge(sessions, key);
-            if (unrelated == DropReason.ICMP_ERROR_WITHOUT_SESSION && mayComeHome(stray, ingress, port)) return NONE;
-            if (unrelated != NONE) return unrelated;
-            return obstacle == NONE ? forward(route, ingress, port) : answer(obstacle, ingress, port);
-        }
-
-        boolean sourceIsHigh = packet.writeKey(key, 0);
         int epoch = Admission.FIRST_LIFE;
         if (sessions.update(key, step.prepare(sourceIsHigh, obstacle, nowMs))) {
             switch (step.outcome()) {
                 case PASS -> {
-                    return forward(route, ingress, port);
+                    return forward(translation.ends(), route, ingress, port);
                 }
                 case REFUSED -> {
                     if (step.peerKnowsMore() && stray != Stray.MUST_DROP && redirect(ingress)) return NONE;
@@ -168,7 +172,7 @@ final class PacketPipeline {
             }
         }
 
-        Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet);
+        Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet, translation.ends());
         boolean nobodyElse = stray == Stray.MUST_DROP || parking.isPointless();
         DropReason refused = admission.judge(rule, nobodyElse);
         if (refused == DropReason.STRAY && !nobodyElse && epoch == Admission.FIRST_LIFE && packet.fragmentOffset() == 0) {
@@ -181,15 +185,27 @@ final class PacketPipeline {
         if (refused == NONE) refused = admission.open(policy, rule, key, sourceIsHigh, epoch, ingress.zone(), hop.egress.zone(), nowMs);
         if (refused == NONE && admission.hasLostRace()) {
             // The delta of a peer came between the look-up and the insertion: the session is there now, and this packet is one of its own.
-            sessions.update(key, step.prepare(sourceIsHigh, obstacle, nowMs));
-            refused = step.outcome() == SessionStep.Outcome.PASS ? NONE : DropReason.STRAY;
+            return judge(ingress, port, Stray.MUST_DROP);
         }
         if (refused != NONE) {
             if (rule.log()) log.write(packet, rule, refused);
             return answer(refused, ingress, port);
         }
         if (admission.ticket() > 0 && forwarding.defer(packet, port, admission.ticket(), nowNs)) return NONE;
-        return forward(route, ingress, port);
+        return forward(translation.ends(), route, ingress, port);
+    }
+
+    /** An ICMP error goes where the packet came from that it is about, and speaks of it by the ends that it had there. */
+    private DropReason judgeError(DataInterface ingress, int port, Stray stray) {
+        DropReason unrelated = relatedError.judge(sessions, key);
+        if (unrelated == DropReason.ICMP_ERROR_WITHOUT_SESSION && mayComeHome(stray, ingress, port)) return NONE;
+        if (unrelated != NONE) return unrelated;
+        Routes.Result route = forwarding.route(packet, relatedError.ends(), hop);
+        DropReason unroutable = forwarding.refusal(route);
+        if (unroutable == NONE) unroutable = forwarding.obstacle(packet, hop);
+        if (unroutable != NONE) return answer(unroutable, ingress, port);
+        if (route != Routes.Result.PENDING) relatedError.translate();
+        return forward(relatedError.ends(), route, ingress, port);
     }
 
     /** Parks the stray, or hands it to the peer when it has been parked in vain. @return true when it is on its way */
@@ -209,8 +225,10 @@ final class PacketPipeline {
         return true;
     }
 
-    private DropReason forward(Routes.Result route, DataInterface ingress, int port) {
+    /** A packet that waits for its neighbour waits as it came: it may have to be answered. */
+    private DropReason forward(Ends ends, Routes.Result route, DataInterface ingress, int port) {
         if (route == Routes.Result.PENDING) return forwarding.awaitNeighbour(packet, port, nowNs);
+        ends.writeTo(packet);
         DropReason unsent = forwarding.send(packet, hop);
         return unsent == NONE ? NONE : answer(unsent, ingress, port);
     }
@@ -246,10 +264,17 @@ final class PacketPipeline {
     /** The packet was judged before it waited for its next hop (or for its peer): only the way out is left. */
     private void onNeighbourReady(long frame, int length, int port) {
         DropReason malformed = Parser.parse(packet.wrap(io.memory(), frame, length));
+        finish(frame, malformed == NONE ? goOn(port) : malformed);
+    }
+
+    private DropReason goOn(int port) {
         DataInterface ingress = routes.ingress(port, packet.vlan());
-        Routes.Result route = forwarding.route(packet, hop);
-        DropReason verdict = malformed != NONE ? malformed : forwarding.refusal(route);
-        finish(frame, verdict != NONE ? answer(verdict, ingress, port) : forward(route, ingress, port));
+        if (packet.isIcmpError()) return judgeError(ingress, port, Stray.MUST_DROP);
+        translation.begin(key);
+        if (!translation.isKnown() && translation.isInUse(policy.nat())) return DropReason.STRAY;
+        Routes.Result route = forwarding.route(packet, translation.ends(), hop);
+        DropReason unroutable = forwarding.refusal(route);
+        return unroutable == NONE ? forward(translation.ends(), route, ingress, port) : answer(unroutable, ingress, port);
     }
 
     // What the worker calls between bursts

@@ -29,6 +29,8 @@ final class Parking {
     /** Strays that came in during this turn, whose delta may have been applied between look-up and parking. */
     private final SessionKey[] fresh;
     private int freshCount;
+    private final SessionKey found = new SessionKey();
+    private final SessionRecord session = new SessionRecord();
     private boolean justParked;
     private volatile boolean occupied;
 
@@ -97,7 +99,8 @@ final class Parking {
     /** Any thread. */
     boolean awaitsDeltas() { return occupied; }
 
-    private int look(SessionKey key) { return sessions.update(key, Parking::present) ? held.releaseTagged(key.hash(), onReleased) : 0; }
-
-    private static void present(SessionKey key, SessionRecord session) {}
+    private int look(SessionKey key) {
+        boolean isThere = sessions.find(key, found, session) != SessionTable.Found.NOT;
+        return isThere ? held.releaseTagged(key.hash(), onReleased) : 0;
+    }
 }

@@ -9,6 +9,7 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.firewall.Match;
+import io.ambo.node.firewall.Nat;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.SessionCounts;
@@ -77,7 +78,7 @@ final class Rehearsal {
                     return 0;
                 }, (keyHash, zone, memory, frame, length) -> false, FastPath.NONE, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
-                new Policy(List.of(everything), everything, timeouts, 0));
+                new Policy(List.of(everything), everything, timeouts, 0, Nat.NONE));
         nowNs = clock.monotonicNs();
     }
 

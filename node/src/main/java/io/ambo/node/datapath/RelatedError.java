@@ -7,6 +7,7 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.node.packet.DropReason;
+import io.ambo.node.packet.Ends;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
 
@@ -20,6 +21,10 @@ final class RelatedError implements SessionTable.Visitor {
     private final PacketView error;
     private final FastPath fastPath;
     private final PacketView quoted = new PacketView();
+    private final Ends ends = new Ends();
+    private final Ends quotedEnds = new Ends();
+    private final SessionKey wire = new SessionKey();
+    private final SessionRecord known = new SessionRecord();
     private boolean sourceIsHigh;
     private DropReason reason = NONE;
 
@@ -37,7 +42,49 @@ final class RelatedError implements SessionTable.Visitor {
         DropReason malformed = Parser.parseQuoted(error, quoted);
         if (malformed != NONE) return malformed;
         sourceIsHigh = quoted.writeKey(key, 0);
+        ends.of(error);
+        quotedEnds.of(quoted);
+        if (sessions.claims() > 0 && !find(sessions, key)) return DropReason.ICMP_ERROR_WITHOUT_SESSION;
         return sessions.update(key, this) ? reason : DropReason.ICMP_ERROR_WITHOUT_SESSION;
+    }
+
+    /** The error's ends when it leaves. */
+    Ends ends() { return ends; }
+
+    /** Gives the packet that the error quotes the ends it had when its sender sent it. The error's own are the caller's to write. */
+    void translate() {
+        quotedEnds.writeToQuoted(error, quoted);
+    }
+
+    /** @return false when the session, by its translation, cannot have sent such a packet */
+    private boolean find(SessionTable sessions, SessionKey key) {
+        wire.copyFrom(key);
+        SessionTable.Found found = sessions.find(wire, key, known);
+        if (found == SessionTable.Found.NOT) return false;
+        if (!known.has(SessionRecord.TRANSLATED)) return true;
+        boolean originalIsHigh = known.has(SessionRecord.ORIGINAL_FROM_HIGH);
+        boolean ofOriginal = found == SessionTable.Found.BY_TRANSLATED_ENDS;
+        if (ofOriginal) {
+            // Beyond this node a packet of the original flow met its end: back to the client, who knows neither its own translated end nor the server's.
+            if (!isFrom(known.translatedHigh(false), known.translatedLow(false), known.translatedPort(false))) return false;
+            sourceIsHigh = originalIsHigh;
+            quotedEnds.source(key.addressHigh(originalIsHigh), key.addressLow(originalIsHigh), key.port(originalIsHigh))
+                    .destination(key.addressHigh(!originalIsHigh), key.addressLow(!originalIsHigh), key.port(!originalIsHigh));
+        } else {
+            // A packet of the reply flow did, between this node and the client.
+            if (sourceIsHigh == originalIsHigh) return false;
+            quotedEnds.source(known.translatedHigh(true), known.translatedLow(true), known.translatedPort(true))
+                    .destination(known.translatedHigh(false), known.translatedLow(false), known.translatedPort(false));
+        }
+        ends.destination(quotedEnds.sourceHigh(), quotedEnds.sourceLow(), 0);
+        // Who hides behind an address speaks with it in errors too.
+        boolean hides = quotedEnds.destinationHigh() != quoted.destinationHigh() || quotedEnds.destinationLow() != quoted.destinationLow();
+        if (hides) ends.source(quotedEnds.destinationHigh(), quotedEnds.destinationLow(), 0);
+        return true;
+    }
+
+    private boolean isFrom(long high, long low, int port) {
+        return quoted.sourceHigh() == high && quoted.sourceLow() == low && quoted.sourcePort() == port;
     }
 
     @Override

@@ -5,28 +5,35 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.TcpHalf;
 
 /**
- * A session that timed out and whose ends are to be told ({@code on-timeout: reset}): a copy, handed from the keeper to a worker.
- *
- * @param original the original flow's source, as two longs and a port
+ * A session that timed out and whose ends are to be told ({@code on-timeout: reset}): a copy, handed from the keeper to a worker. Each end hears from the one
+ * that it knows: translated or not.
  */
-record ResetCommand(End original, End reply) {
+record ResetCommand(Reset toReply, Reset toOriginal) {
+    /** Address as two longs, and port. */
+    record End(long high, long low, int port) {}
 
     /**
-     * One end of the session.
+     * One RST.
      *
-     * @param seq what the other end expects next from this one
-     * @param ack what this end expects next
+     * @param seq what the receiver expects next
+     * @param ack what the other end would expect next
      */
-    record End(long high, long low, int port, int seq, int ack) {}
+    record Reset(End from, End to, int seq, int ack) {}
 
     static ResetCommand of(SessionKey key, SessionRecord session) {
         boolean originalIsHigh = session.has(SessionRecord.ORIGINAL_FROM_HIGH);
+        End client = new End(key.addressHigh(originalIsHigh), key.addressLow(originalIsHigh), key.port(originalIsHigh));
+        End service = new End(key.addressHigh(!originalIsHigh), key.addressLow(!originalIsHigh), key.port(!originalIsHigh));
+        boolean translated = session.has(SessionRecord.TRANSLATED);
+        End clientOutside = translated ? translated(session, false) : client;
+        End server = translated ? translated(session, true) : service;
         int originalSeq = next(session.original(), session.reply());
         int replySeq = next(session.reply(), session.original());
-        return new ResetCommand(
-                new End(key.addressHigh(originalIsHigh), key.addressLow(originalIsHigh), key.port(originalIsHigh), originalSeq, replySeq),
-                new End(key.addressHigh(!originalIsHigh), key.addressLow(!originalIsHigh), key.port(!originalIsHigh), replySeq,
-                        originalSeq));
+        return new ResetCommand(new Reset(clientOutside, server, originalSeq, replySeq), new Reset(service, client, replySeq, originalSeq));
+    }
+
+    private static End translated(SessionRecord session, boolean ofDestination) {
+        return new End(session.translatedHigh(ofDestination), session.translatedLow(ofDestination), session.translatedPort(ofDestination));
     }
 
     /**

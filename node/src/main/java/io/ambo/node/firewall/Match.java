@@ -46,6 +46,15 @@ public final class Match {
                 && destinations.matches(destinationHigh, destinationLow);
     }
 
+    /** The same without the zone that the route leads to: there is none yet. */
+    boolean matchesBeforeRoute(int fromZone, int protocol, long sourceHigh, long sourceLow, int sourcePort, long destinationHigh,
+            long destinationLow, int destinationPort) {
+        int anyZone = toZones.length == 0 ? 0 : toZones[0];
+        return matches(fromZone, anyZone, protocol, sourceHigh, sourceLow, sourcePort, destinationHigh, destinationLow, destinationPort);
+    }
+
+    AddressMatch destinations() { return destinations; }
+
     private boolean hasProtocol(int protocol) { return has(protocols, protocol == PacketView.ICMPV6 ? PacketView.ICMP : protocol); }
 
     private static boolean has(int[] set, int value) {

@@ -2,6 +2,7 @@ package io.ambo.node.firewall;
 
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
+import io.ambo.node.packet.Ends;
 import io.ambo.node.packet.PacketView;
 import java.util.List;
 import org.agrona.collections.Int2ObjectHashMap;
@@ -14,12 +15,14 @@ public final class Policy {
     private final Rule defaultRule;
     private final Timeouts timeouts;
     private final int maxSessionsPerSource;
+    private final Nat nat;
     private final Int2ObjectHashMap<Rule> byId = new Int2ObjectHashMap<>();
 
     /**
      * @param maxSessionsPerSource sessions one source address may have; 0: no limit
      */
-    public Policy(List<Rule> rules, Rule defaultRule, Timeouts timeouts, int maxSessionsPerSource) {
+    public Policy(List<Rule> rules, Rule defaultRule, Timeouts timeouts, int maxSessionsPerSource, Nat nat) {
+        this.nat = nat;
         this.rules = rules.toArray(Rule[]::new);
         this.defaultRule = defaultRule;
         this.timeouts = timeouts;
@@ -27,15 +30,23 @@ public final class Policy {
         for (Rule rule : rules) byId.put(rule.id(), rule);
     }
 
-    /** The rule for a packet that would open a session. */
-    public Rule judge(int fromZone, int toZone, PacketView packet) {
+    /**
+     * The rule for a packet that would open a session.
+     *
+     * @param ends of which the destination is translated already: rules speak of who serves, and of who asks
+     */
+    public Rule judge(int fromZone, int toZone, PacketView packet, Ends ends) {
         return judge(fromZone, toZone, packet.protocol(), packet.sourceHigh(), packet.sourceLow(), packet.sourcePort(),
-                packet.destinationHigh(), packet.destinationLow(), packet.destinationPort());
+                ends.destinationHigh(), ends.destinationLow(), ends.destinationPort());
     }
 
     /** The rule for the first packet of a session that is open already. */
     public Rule judge(SessionKey key, SessionRecord session) {
         boolean fromHigh = session.has(SessionRecord.ORIGINAL_FROM_HIGH);
+        if (session.has(SessionRecord.TRANSLATED)) {
+            return judge(session.fromZone(), session.toZone(), key.protocol(), key.addressHigh(fromHigh), key.addressLow(fromHigh),
+                    key.port(fromHigh), session.translatedHigh(true), session.translatedLow(true), session.translatedPort(true));
+        }
         return judge(session.fromZone(), session.toZone(), key.protocol(), key.addressHigh(fromHigh), key.addressLow(fromHigh),
                 key.port(fromHigh), key.addressHigh(!fromHigh), key.addressLow(!fromHigh), key.port(!fromHigh));
     }
@@ -55,6 +66,8 @@ public final class Policy {
         Rule rule = byId.get(id);
         return rule == null ? defaultRule : rule;
     }
+
+    public Nat nat() { return nat; }
 
     public Timeouts timeouts() { return timeouts; }
 

@@ -65,7 +65,9 @@ public enum DropReason implements CounterName {
     ETHERNET_GROUP("sent to a link-layer broadcast or multicast address (RFC 1812, 5.3.4)"),
     ICMP_QUOTE("an ICMP error that quotes a packet its receiver never sent, or another ICMP error"),
     ICMP_FRAGMENT("an ICMP error in fragments: none is ever so large"),
-    FRAGMENT_REFUSED("a fragment of a packet whose first fragment was refused");
+    FRAGMENT_REFUSED("a fragment of a packet whose first fragment was refused"),
+    NAT_PORTS_EXHAUSTED("no free port was found to translate its source to"),
+    NAT_ENDS_TAKEN("another session has the ends that it would be translated to");
     // @formatter:on
 
     private final String help;

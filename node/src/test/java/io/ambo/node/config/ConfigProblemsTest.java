@@ -27,7 +27,6 @@ class ConfigProblemsTest {
                         "c:4 limits.parked = 2: stands here for the second time (first on line 4) (remove one of them)"),
                 row("a section twice", "limits: {}\nlimits: {}",
                         "c:5 limits = {}: stands here for the second time (first on line 4) (remove one of them)"),
-                row("a section of a later version", "nat: []", "c:4 nat: this version has no address translation (remove the section)"),
                 row("another", "virtual-servers: []", "c:4 virtual-servers: this version has no load balancing (remove the section)"),
                 row("and another", "addresses: []",
                         "c:4 addresses: this version has no floating addresses (remove the section; routers choose the node by their routes)"),
@@ -109,6 +108,23 @@ class ConfigProblemsTest {
                                 + " than half of it (set it to 28MiB, or lower limits.parked, limits.pending-neighbour or limits.fragments)"),
                 row("too few workers", "datapath: { workers: 2 }",
                         "c:4 datapath.workers = 2: eth1 has 4 receive queues, and each needs a worker (workers: auto, or ethtool -L eth1 combined 2)"),
+                row("a translation to nothing", nat("from: inside"),
+                        "c:4 nat[0].snat: is missing (write snat: ADDRESS to translate sources, or dnat: ADDRESS for destinations)"),
+                row("a translation to both", nat("destination: 203.0.113.1, snat: 203.0.113.1, dnat: 10.0.0.5"),
+                        "c:3 cluster.members: is missing (nat rule r gives out ports, and each member has its share: members: [a, b])\n"
+                                + "c:4 nat[0].dnat = 10.0.0.5: a rule has snat or dnat, not both (make two rules of it)"),
+                row("sources without members", nat("snat: 203.0.113.1"),
+                        "c:3 cluster.members: is missing (nat rule r gives out ports, and each member has its share: members: [a, b])"),
+                row("a pool too large", nat("snat: 203.0.0.0/16"),
+                        "c:4 nat[0].snat = 203.0.0.0/16: is more than 256 addresses (take a smaller network: each address has 64,000 ports for each server)"),
+                row("a destination unsaid", nat("dnat: 10.0.0.5"),
+                        "c:4 nat[0].destination: is missing (name the address that clients use)"),
+                row("a zone not known yet", nat("to: inside, destination: 203.0.113.1, dnat: 10.0.0.5"),
+                        "c:4 nat[0].to = inside: counts only with snat: where the route leads is known after the destination is translated (remove it)"),
+                row("another IP version", nat("destination: \"2001:db8::1\", dnat: 10.0.0.5"),
+                        "c:4 nat[0].dnat = 10.0.0.5: is of another IP version than the packets that match"),
+                row("no address to translate to", nat("destination: 203.0.113.1, dnat: web"),
+                        "c:4 nat[0].dnat = web: is no IP address (write 10.1.0.5)"),
                 row("tabs", "limits:\n\tsessions: 1",
                         "c:5: is not YAML: found character '\\t(TAB)' that cannot start any token (indent with spaces)"));
     }
@@ -262,6 +278,8 @@ class ConfigProblemsTest {
     private static String rule(String keys) {
         return "firewall: { rules: [ { name: r, action: allow, " + keys + " } ] }";
     }
+
+    private static String nat(String keys) { return "nat: [ { name: r, " + keys + " } ]"; }
 
     private static Arguments row(String shows, String addition, String problem, String... more) {
         return more.length == 0

@@ -78,6 +78,7 @@ class FlowKeeperTest {
 
     private static Policy policy(boolean fast) {
         Rule rule = new Rule(1, "web", Rule.Action.ALLOW, false, 0, false, false, false, fast, 0, 0, Match.EVERYTHING);
-        return new Policy(List.of(rule), Rule.defaultRule(Rule.Action.DROP), new Timeouts(1, 1, 1, 1, 1, 1, 1, 1), 0);
+        return new Policy(List.of(rule), Rule.defaultRule(Rule.Action.DROP), new Timeouts(1, 1, 1, 1, 1, 1, 1, 1), 0,
+                io.ambo.node.firewall.Nat.NONE);
     }
 }

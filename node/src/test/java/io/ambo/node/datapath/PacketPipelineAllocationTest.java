@@ -83,7 +83,7 @@ class PacketPipelineAllocationTest {
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0,
                         (keyHash, zone, memory, frame, length) -> false, FastPath.NONE, new SessionCounts(1), identity, () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
-                new Policy(List.of(everything), everything, timeouts, 0));
+                new Policy(List.of(everything), everything, timeouts, 0, io.ambo.node.firewall.Nat.NONE));
     }
 
     /** Opens the sessions and returns packets that belong to them. */

@@ -9,6 +9,7 @@ import io.ambo.cluster.session.ChronicleSessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.config.AddressMatch;
 import io.ambo.node.firewall.Match;
+import io.ambo.node.firewall.Nat;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.Timeouts;
@@ -48,7 +49,7 @@ class PacketPipelineTest {
                         rule("picked-up", Rule.Action.ALLOW, 8888, 0, true, false),
                         rule("deferred", Rule.Action.ALLOW, 6666, 0, false, true),
                         rule("out", Rule.Action.ALLOW, -1, 0, false, false)),
-                Rule.defaultRule(Rule.Action.DROP), TIMEOUTS, 0);
+                Rule.defaultRule(Rule.Action.DROP), TIMEOUTS, 0, Nat.NONE);
         tableA = ChronicleSessionTable.open(Files.createDirectory(directory.resolve("a")), 10_000, Clock.SYSTEM);
         tableB = ChronicleSessionTable.open(Files.createDirectory(directory.resolve("b")), 10_000, Clock.SYSTEM);
         a = new TestNode(tableA, policy, 1);

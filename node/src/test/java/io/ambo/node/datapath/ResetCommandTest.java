@@ -19,8 +19,8 @@ class ResetCommandTest {
 
         ResetCommand reset = ResetCommand.of(key, session);
 
-        assertThat(reset.original().seq()).isEqualTo(1_001);
-        assertThat(reset.reply().seq()).isEqualTo(5_001);
+        assertThat(reset.toReply().seq()).isEqualTo(1_001);
+        assertThat(reset.toOriginal().seq()).isEqualTo(5_001);
     }
 
     @Test
@@ -28,7 +28,7 @@ class ResetCommandTest {
         session.original().advanceSeqEnd(5);
         session.reply().advanceAck(-5);
 
-        assertThat(ResetCommand.of(key, session).original().seq()).isEqualTo(5);
+        assertThat(ResetCommand.of(key, session).toReply().seq()).isEqualTo(5);
     }
 
     @Test
@@ -37,7 +37,7 @@ class ResetCommandTest {
 
         ResetCommand reset = ResetCommand.of(key, session);
 
-        assertThat(reset.original().seq()).isEqualTo(-1_000_000);
-        assertThat(reset.reply().ack()).isEqualTo(-1_000_000);
+        assertThat(reset.toReply().seq()).isEqualTo(-1_000_000);
+        assertThat(reset.toOriginal().ack()).isEqualTo(-1_000_000);
     }
 }

@@ -110,7 +110,12 @@ final class TestNode implements PacketIo, Routes {
         for (Delta delta = deltas.poll(); delta != null; delta = deltas.poll()) {
             delta.session().localFlags(0);
             peer.table.merge(delta.key(), delta.session());
-            if (peer.pipeline.awaitsDeltas()) peer.pipeline.onDeltaApplied(delta.key().hash());
+            if (!peer.pipeline.awaitsDeltas()) continue;
+            peer.pipeline.onDeltaApplied(delta.key().hash());
+            if (!delta.session().has(SessionRecord.TRANSLATED)) continue;
+            SessionKey ends = new SessionKey();
+            delta.session().writeTranslatedKey(delta.key(), ends);
+            peer.pipeline.onDeltaApplied(ends.hash());
         }
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.node.config.AddressMatch;
+import io.ambo.node.packet.Ends;
 import io.ambo.node.packet.PacketBuilder;
 import io.ambo.node.packet.PacketView;
 import java.util.List;
@@ -15,7 +16,7 @@ class PolicyTest {
     private static final int INSIDE = 11, OUTSIDE = 22;
     private static final Policy POLICY = new Policy(
             List.of(rule("dns", PacketView.UDP, 53, 53, 0, 65_535), rule("high-ports", PacketView.TCP, 0, 65_535, 40_000, 65_535)),
-            Rule.defaultRule(Rule.Action.DROP), new Timeouts(1, 1, 1, 1, 1, 1, 1, 1), 0);
+            Rule.defaultRule(Rule.Action.DROP), new Timeouts(1, 1, 1, 1, 1, 1, 1, 1), 0, Nat.NONE);
 
     /** What a reload asks of open sessions must be what their first packet was asked. */
     @ParameterizedTest
@@ -37,7 +38,7 @@ class PolicyTest {
             SessionKey key = new SessionKey();
             SessionRecord session = new SessionRecord().zones(INSIDE, OUTSIDE);
             if (packet.writeKey(key, 0)) session.addFlags(SessionRecord.ORIGINAL_FROM_HIGH);
-            assertThat(POLICY.judge(INSIDE, OUTSIDE, packet).name()).isEqualTo(expected);
+            assertThat(POLICY.judge(INSIDE, OUTSIDE, packet, new Ends().of(packet)).name()).isEqualTo(expected);
             assertThat(POLICY.judge(key, session).name()).isEqualTo(expected);
             session.zones(OUTSIDE, OUTSIDE);
             assertThat(POLICY.judge(key, session).name()).isEqualTo("default");
