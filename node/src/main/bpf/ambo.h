@@ -133,7 +133,7 @@ struct ambo_direction {
     __u64 last_seen_ns; // CLOCK_MONOTONIC_COARSE; 0: not yet
     struct ambo_hop hop;
     __u32 idle_ms; // the session's timeout; both directions have the same
-    __u32 reserved;
+    __u32 translated; // packets of this direction leave with other ends; both directions have the same
 };
 _Static_assert(sizeof(struct ambo_direction) == 64, "shared with FlowCache");
 
@@ -152,6 +152,37 @@ struct ambo_flow {
 };
 // With the kernel's 48 bytes and a key of 16 an entry is four cache lines, each part in its own.
 _Static_assert(sizeof(struct ambo_flow) == 192, "shared with FlowCache");
+
+// What becomes of the ends of a packet, after the packet's own ends. The checksums' changes are one's complement sums (RFC 1624).
+struct ambo_translation {
+    __u64 created; // of the session's incarnation: an entry of an earlier one counts for nothing
+    __be16 source_port;
+    __be16 destination_port;
+    __u16 addresses; // what changes in the checksum of the IPv4 header
+    __u16 ends;      // and in that of the transport header: addresses and ports
+    __u8 wire_from;  // the end of this entry's key that such a packet comes from
+    __u8 from;       // the same of the session's key: its direction in the flow cache
+    __u8 reserved[6];
+};
+_Static_assert(sizeof(struct ambo_translation) == 24, "shared with FlowCache");
+
+// Values of `translations4` and `translations6`. Each translated session has an entry under its own ends, for packets of the original flow, and one under
+// those that it is translated to, for the reply flow.
+struct ambo_translation4 {
+    struct ambo_translation common;
+    struct ambo_flow_key4 session;
+    __be32 source;
+    __be32 destination;
+};
+_Static_assert(sizeof(struct ambo_translation4) == 48, "shared with FlowCache");
+
+struct ambo_translation6 {
+    struct ambo_translation common;
+    struct ambo_flow_key6 session;
+    __be32 source[4];
+    __be32 destination[4];
+};
+_Static_assert(sizeof(struct ambo_translation6) == 96, "shared with FlowCache");
 
 // Key of map `local6`.
 struct ambo_address6 {

@@ -1,5 +1,5 @@
-// Stage 0: established flows. What is in the flow cache, and needs nothing but a hop less and new hardware addresses, is forwarded here; all else goes on
-// to the stages after this one. Nothing is opened, closed or refused here: what is out of window goes to Java, which says so.
+// Stage 0: established flows. What is in the flow cache, and needs nothing but a hop less, new hardware addresses and perhaps new ends (NAT), is forwarded
+// here; all else goes on to the stages after this one. Nothing is opened, closed or refused here: what is out of window goes to Java, which says so.
 #pragma once
 
 #include <linux/tcp.h>
@@ -30,6 +30,27 @@
 
 AMBO_FLOW_MAP(flows4, struct ambo_flow_key4);
 AMBO_FLOW_MAP(flows6, struct ambo_flow_key6);
+
+// Few nodes translate all that they forward, so an entry has no memory before it is there.
+#define AMBO_TRANSLATION_MAP(name, key_type, value_type) \
+    struct {                                             \
+        __uint(type, BPF_MAP_TYPE_HASH);                 \
+        __uint(map_flags, BPF_F_NO_PREALLOC);            \
+        __uint(max_entries, 1); /* set at load */        \
+        __type(key, key_type);                           \
+        __type(value, value_type);                       \
+    } name SEC(".maps")
+
+AMBO_TRANSLATION_MAP(translations4, struct ambo_flow_key4, struct ambo_translation4);
+AMBO_TRANSLATION_MAP(translations6, struct ambo_flow_key6, struct ambo_translation6);
+
+// What a look-up says of a packet besides its session's entry: the direction in there that it belongs to, and the ends that it leaves with.
+struct match {
+    int from;
+    const struct ambo_translation *translation; // NULL: it keeps its ends
+    const __be32 *source;                       // of the translation
+    const __be32 *destination;
+};
 
 struct ports {
     __be16 source;
@@ -105,8 +126,8 @@ static __always_inline int step_tcp(struct ambo_flow *flow, int from, const stru
 }
 
 // The next hop, from the cache or anew. Returns 0 when Java has to see to it: no route, no neighbour, not a data interface, too big.
-static __always_inline int find_hop(struct xdp_md *ctx, struct ambo_hop *hop, const struct packet *packet, __u32 length, __u64 now,
-    __u32 generation)
+static __always_inline int find_hop(struct xdp_md *ctx, struct ambo_hop *hop, const struct packet *packet, const struct match *match, __u32 length,
+    __u64 now, __u32 generation)
 {
     if (hop->valid_until_ns > now && hop->generation == generation) return length <= hop->mtu;
 
@@ -118,11 +139,12 @@ static __always_inline int find_hop(struct xdp_md *ctx, struct ambo_hop *hop, co
         fib.family = AMBO_AF_INET;
         fib.tos = packet->ipv4->tos;
         fib.ipv4_src = packet->ipv4->saddr;
-        fib.ipv4_dst = packet->ipv4->daddr;
+        fib.ipv4_dst = match->translation ? *match->destination : packet->ipv4->daddr;
     } else if (packet->ipv6) {
         fib.family = AMBO_AF_INET6;
         __builtin_memcpy(fib.ipv6_src, &packet->ipv6->saddr, 16);
-        __builtin_memcpy(fib.ipv6_dst, &packet->ipv6->daddr, 16);
+        if (match->translation) __builtin_memcpy(fib.ipv6_dst, match->destination, 16);
+        else __builtin_memcpy(fib.ipv6_dst, &packet->ipv6->daddr, 16);
     } else {
         return 0;
     }
@@ -140,7 +162,17 @@ static __always_inline int find_hop(struct xdp_md *ctx, struct ambo_hop *hop, co
     return 1;
 }
 
-static __always_inline struct ambo_flow *find_flow4(const struct iphdr *ip, const struct ports *ports_, int *from)
+// The rest of a look-up, for a packet whose own ends have the entry `found`, or none. A packet that names a translated session by the wrong ends, or an
+// earlier life of it, is Java's to judge.
+static __always_inline struct ambo_flow *of_translated(struct match *match, const struct ambo_translation *translation, struct ambo_flow *flow)
+{
+    if (!flow || flow->created != translation->created) return NULL;
+    match->translation = translation;
+    match->from = translation->from;
+    return flow;
+}
+
+static __always_inline struct ambo_flow *find_flow4(const struct iphdr *ip, const struct ports *ports_, struct match *match)
 {
     struct ambo_flow_key4 key = { .protocol = ip->protocol };
     __u32 source = bpf_ntohl(ip->saddr), destination = bpf_ntohl(ip->daddr);
@@ -149,8 +181,14 @@ static __always_inline struct ambo_flow *find_flow4(const struct iphdr *ip, cons
     key.high = high ? ip->saddr : ip->daddr;
     key.low_port = high ? ports_->destination : ports_->source;
     key.high_port = high ? ports_->source : ports_->destination;
-    *from = high;
-    return bpf_map_lookup_elem(&flows4, &key);
+    match->from = high;
+    struct ambo_flow *flow = bpf_map_lookup_elem(&flows4, &key);
+    if (flow && !flow->direction[high & 1].translated) return flow;
+    struct ambo_translation4 *translation = bpf_map_lookup_elem(&translations4, &key);
+    if (!translation || translation->common.wire_from != high) return NULL;
+    match->source = &translation->source;
+    match->destination = &translation->destination;
+    return of_translated(match, &translation->common, flow ? flow : bpf_map_lookup_elem(&flows4, &translation->session));
 }
 
 static __always_inline int is_higher6(const struct ipv6hdr *ip, const struct ports *ports_)
@@ -162,7 +200,7 @@ static __always_inline int is_higher6(const struct ipv6hdr *ip, const struct por
     return bpf_ntohs(ports_->source) > bpf_ntohs(ports_->destination);
 }
 
-static __always_inline struct ambo_flow *find_flow6(const struct ipv6hdr *ip, const struct ports *ports_, int *from)
+static __always_inline struct ambo_flow *find_flow6(const struct ipv6hdr *ip, const struct ports *ports_, struct match *match)
 {
     struct ambo_flow_key6 key = { .protocol = ip->nexthdr };
     int high = is_higher6(ip, ports_);
@@ -170,8 +208,45 @@ static __always_inline struct ambo_flow *find_flow6(const struct ipv6hdr *ip, co
     __builtin_memcpy(key.high, high ? &ip->saddr : &ip->daddr, 16);
     key.low_port = high ? ports_->destination : ports_->source;
     key.high_port = high ? ports_->source : ports_->destination;
-    *from = high;
-    return bpf_map_lookup_elem(&flows6, &key);
+    match->from = high;
+    struct ambo_flow *flow = bpf_map_lookup_elem(&flows6, &key);
+    if (flow && !flow->direction[high & 1].translated) return flow;
+    struct ambo_translation6 *translation = bpf_map_lookup_elem(&translations6, &key);
+    if (!translation || translation->common.wire_from != high) return NULL;
+    match->source = translation->source;
+    match->destination = translation->destination;
+    return of_translated(match, &translation->common, flow ? flow : bpf_map_lookup_elem(&flows6, &translation->session));
+}
+
+static __always_inline __u16 changed(__u16 check, __u16 change)
+{
+    __u32 sum = (__u16)~check + (__u32)change;
+    return ~((sum & 0xFFFF) + (sum >> 16));
+}
+
+// Gives the packet the ends that its session is translated to.
+static __always_inline void translate(const struct packet *packet, const struct match *match, struct ports *ports_, struct tcphdr *tcp)
+{
+    const struct ambo_translation *translation = match->translation;
+    if (packet->ipv4) {
+        struct iphdr *ip = (struct iphdr *)packet->ipv4;
+        ip->saddr = *match->source;
+        ip->daddr = *match->destination;
+        ip->check = changed(ip->check, translation->addresses);
+    } else {
+        struct ipv6hdr *ip = (struct ipv6hdr *)packet->ipv6;
+        __builtin_memcpy(&ip->saddr, match->source, 16);
+        __builtin_memcpy(&ip->daddr, match->destination, 16);
+    }
+    if (tcp) {
+        tcp->check = changed(tcp->check, translation->ends);
+    } else {
+        struct udphdr *udp = (struct udphdr *)ports_;
+        // 0 means that there is none (RFC 768).
+        if (udp->check) udp->check = changed(udp->check, translation->ends) ?: 0xFFFF;
+    }
+    ports_->source = translation->source_port;
+    ports_->destination = translation->destination_port;
 }
 
 static __always_inline void decrement_ttl(struct iphdr *ip)
@@ -230,14 +305,14 @@ static __always_inline int write_link_header(struct xdp_md *ctx, const struct am
 }
 
 // The transport header of what the kernel may forward: a whole datagram, or a plain segment. Returns 0 for all else.
-static __always_inline int parse_transport(struct packet *packet, __u32 length, const struct tcphdr **tcp, __u32 *payload)
+static __always_inline int parse_transport(struct packet *packet, __u32 length, struct tcphdr **tcp, __u32 *payload)
 {
     if (packet->protocol == IPPROTO_UDP) {
         const struct udphdr *udp = take(packet, sizeof(struct udphdr));
         return udp && bpf_ntohs(udp->len) == length;
     }
     if (packet->protocol != IPPROTO_TCP) return 0;
-    const struct tcphdr *header = take(packet, sizeof(struct tcphdr));
+    struct tcphdr *header = take(packet, sizeof(struct tcphdr));
     if (!header || !is_plain(header) || header->doff < 5 || length < header->doff * 4) return 0;
     *tcp = header;
     *payload = length - header->doff * 4;
@@ -261,21 +336,22 @@ static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet,
     }
     // The frame may be longer than its packet (padding), never shorter.
     if (start + length > packet->end) return -1;
-    const struct ports *ports_ = packet->cursor;
-    const struct tcphdr *tcp = NULL;
+    struct ports *ports_ = packet->cursor;
+    struct tcphdr *tcp = NULL;
     __u32 payload = 0;
     if (!parse_transport(packet, length - header, &tcp, &payload)) return -1;
 
-    int from = 0;
-    struct ambo_flow *flow = is_ipv6 ? find_flow6(packet->ipv6, ports_, &from) : find_flow4(packet->ipv4, ports_, &from);
+    struct match match = {};
+    struct ambo_flow *flow = is_ipv6 ? find_flow6(packet->ipv6, ports_, &match) : find_flow4(packet->ipv4, ports_, &match);
     if (!flow) return -1;
+    int from = match.from;
     __u32 zero = 0;
     const struct ambo_settings *set = bpf_map_lookup_elem(&settings, &zero);
     if (!set) return -1;
     struct ambo_direction *direction = &flow->direction[from & 1];
     __u64 now = bpf_ktime_get_coarse_ns();
     if (now > set->forward_until_ns || is_idle(flow, from, now)) return -1;
-    if (!find_hop(ctx, &direction->hop, packet, length, now, set->route_generation)) {
+    if (!find_hop(ctx, &direction->hop, packet, &match, length, now, set->route_generation)) {
         *verdict = AMBO_punted_next_hop;
         return -1;
     }
@@ -287,6 +363,7 @@ static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet,
     direction->bytes += length;
     direction->last_seen_ns = now;
 
+    if (match.translation) translate(packet, &match, ports_, tcp);
     if (is_ipv6) ((struct ipv6hdr *)packet->ipv6)->hop_limit--;
     else decrement_ttl((struct iphdr *)packet->ipv4);
     if (tagged || direction->hop.vlan) {

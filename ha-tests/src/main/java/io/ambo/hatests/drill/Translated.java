@@ -11,6 +11,7 @@ import io.ambo.hatests.traffic.EchoServer;
 import io.ambo.hatests.traffic.Ping;
 import io.ambo.hatests.traffic.Requests;
 import java.net.InetSocketAddress;
+import java.util.Map;
 
 /**
  * Clients hide behind an address that no host has, and the service is known by another one. The server has no route to the clients' own addresses, so what is not
@@ -22,7 +23,9 @@ final class Translated implements Drill {
     private static final String VIRTUAL = "10.10.8.80", VIRTUAL6 = "fd00:10:8::80";
     private static final int PORT = 7001, VIRTUAL_PORT = 80, TALK_PORT = 7002, AT_ONCE = 16, LIMIT_MS = 20_000, CHUNK_BYTES = 512,
             INTERVAL_MS = 20;
-    private static final int CONNECTIONS = 2_000, PINGS = 50, CONVERSATIONS = 100;
+    private static final int CONNECTIONS = 2_000, PINGS = 50, CONVERSATIONS = 100, SETTLE_MS = 1_000, WATCH_MS = 500;
+    /** Packets of these conversations in the kernel for each in Java: nearly all, whatever else passes. */
+    private static final int KERNEL_SHARE = 20;
     private static final Policy POLICY = Policy.OPEN
             .with("""
                     nat:
@@ -37,7 +40,7 @@ final class Translated implements Drill {
 
     @Override
     public String shows() {
-        return "NAT of source and destination, IPv4 and IPv6, out through one node and back through the other: no handshake is lost; connections outlive their node";
+        return "NAT of source and destination, IPv4 and IPv6, out through one node and back through the other: no handshake is lost; established ones stay in the kernel and outlive their node";
     }
 
     @Override
@@ -76,7 +79,9 @@ final class Translated implements Drill {
     private static void outliveTheirNode(DrillRun run, Lab lab) {
         try (Conversations live = new Conversations(lab, TALK_PORT, run.scaled(CONVERSATIONS), CHUNK_BYTES, INTERVAL_MS)) {
             run.checkEqual("connections that talk both ways", live.awaitProgress(LIMIT_MS), live.size());
-            Pause.ms(1_000);
+            Pause.ms(SETTLE_MS);
+            kernelCarries(run, lab.a(), "out");
+            kernelCarries(run, lab.b(), "back");
             run.progress("kill -9 of a, and both paths move to b");
             lab.a().kill9();
             paths(lab, lab.b(), lab.b());
@@ -84,6 +89,20 @@ final class Translated implements Drill {
                     live.size());
             run.checkEqual("connections whose every byte arrived in order at both ends", live.finish(LIMIT_MS), live.size());
         }
+    }
+
+    private static void kernelCarries(DrillRun run, LabNode node, String way) {
+        Map<String, Long> before = node.control().counters();
+        Pause.ms(WATCH_MS);
+        Map<String, Long> after = node.control().counters();
+        long inKernel = difference(before, after, "forwarded");
+        long inJava = difference(before, after, "punted");
+        run.check("the kernel of " + node.name() + " translates what goes " + way, inKernel > KERNEL_SHARE * inJava && inKernel > 0,
+                inKernel + " packets, and " + inJava + " went to Java");
+    }
+
+    private static long difference(Map<String, Long> before, Map<String, Long> after, String counter) {
+        return after.getOrDefault(counter, 0L) - before.getOrDefault(counter, 0L);
     }
 
     private static void paths(Lab lab, LabNode out, LabNode back) {

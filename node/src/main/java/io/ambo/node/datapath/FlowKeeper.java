@@ -104,6 +104,7 @@ final class FlowKeeper implements AutoCloseable {
             else
                 entry.remove(session);
         });
+        access.removeLeftOver();
         return adopted[0];
     }
 
@@ -200,7 +201,7 @@ final class FlowKeeper implements AutoCloseable {
     }
 
     private static boolean isEstablished(SessionKey key, SessionRecord session) {
-        int not = SessionRecord.CLOSED | SessionRecord.TRANSLATED | SessionRecord.FRAGMENTED | SessionRecord.MID_STREAM;
+        int not = SessionRecord.CLOSED | SessionRecord.FRAGMENTED | SessionRecord.MID_STREAM;
         if (session.has(not)) return false;
         if (key.protocol() == PacketView.UDP) return true;
         return key.protocol() == PacketView.TCP && isEstablished(session.original()) && isEstablished(session.reply());
@@ -213,7 +214,6 @@ final class FlowKeeper implements AutoCloseable {
         if (key.protocol() != PacketView.TCP && key.protocol() != PacketView.UDP) return "no: only TCP and UDP";
         if (session.has(SessionRecord.MID_STREAM)) return "no: picked up mid-stream";
         if (session.has(SessionRecord.FRAGMENTED)) return "no: its segments come in fragments";
-        if (session.has(SessionRecord.TRANSLATED)) return "no: its packets are translated";
         if (!session.hasLocal(SessionRecord.ORIGINAL_SEEN_HERE | SessionRecord.REPLY_SEEN_HERE)) return "no: no packet came here";
         if (!isEstablished(key, session)) return "no: opening or closing";
         Rule rule = policy.rule(session.rule());

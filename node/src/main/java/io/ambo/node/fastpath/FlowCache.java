@@ -14,37 +14,39 @@ import java.util.Map;
 
 /**
  * The kernel's copy of established sessions, by which the XDP program forwards their packets (flow.h). A copy: the session table knows the same, a moment
- * later, and losing an entry loses nothing. Each thread that uses it has an {@link Access} of its own.
+ * later, and losing an entry loses nothing. A session that is translated has two more entries ({@link FlowTranslations}), which come and go with it. Each
+ * thread that uses it has an {@link Access} of its own.
  */
 public final class FlowCache {
-    static final int KEY4_SIZE = 16, KEY6_SIZE = SessionKey.SIZE;
     /** struct ambo_flow: two directions, two halves, created, epoch, flags, installed_ns. */
     static final int VALUE_SIZE = 192;
     private static final int DIRECTION_SIZE = 64, HALVES = 2 * DIRECTION_SIZE, CREATED = HALVES + 2 * TcpHalf.SIZE, EPOCH = CREATED + 8,
             FLAGS = EPOCH + 4,
             INSTALLED = FLAGS + 4;
     /** struct ambo_direction. */
-    private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HOP = 24, IDLE = 56, DIRECTION_RESERVED = 60;
+    private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HOP = 24, IDLE = 56, TRANSLATED = 60;
     private static final int SEEN_WHOLE = 1;
     /** Entries that one system call reads. */
     private static final int BATCH = 512;
-    /** IPv4 in the bytes of a session key: ::ffff:0:0/96. */
-    private static final long MAPPED = 0xFFFFL;
     private static final int NANOSECONDS_PER_MS = 1_000_000;
 
     private final int flows4;
     private final int flows6;
+    final int translations4;
+    final int translations6;
 
-    FlowCache(int flows4, int flows6) {
+    FlowCache(int flows4, int flows6, int translations4, int translations6) {
         this.flows4 = flows4;
         this.flows6 = flows6;
+        this.translations4 = translations4;
+        this.translations6 = translations6;
     }
 
     /** What C has to agree with, by struct. */
     static Map<String, List<BpfObject.Member>> layouts() {
         return Map.of("ambo_direction",
                 List.of(member("packets", PACKETS), member("bytes", BYTES), member("last_seen_ns", LAST_SEEN), member("hop", HOP),
-                        member("idle_ms", IDLE), member("reserved", DIRECTION_RESERVED)),
+                        member("idle_ms", IDLE), member("translated", TRANSLATED)),
                 "ambo_flow", List.of(member("direction", 0), member("half", HALVES), member("created", CREATED), member("epoch", EPOCH),
                         member("flags", FLAGS), member("installed_ns", INSTALLED)));
     }
@@ -66,16 +68,17 @@ public final class FlowCache {
 
     /** One thread's tools. Nothing here allocates; calls that change an entry are made under the lock of its session. */
     public final class Access {
-        private final MemorySegment memory = Arena.ofAuto().allocate(KEY6_SIZE + 8L + VALUE_SIZE + 8L, 8);
-        private final MemorySegment key = memory.asSlice(0, KEY6_SIZE);
-        private final MemorySegment value = memory.asSlice(KEY6_SIZE + 8L, VALUE_SIZE);
-        private final MemorySegment keys = Arena.ofAuto().allocate((long) BATCH * KEY6_SIZE, 8);
+        private final MemorySegment memory = Arena.ofAuto().allocate(FlowKey.SIZE6 + 8L + VALUE_SIZE + 8L, 8);
+        private final MemorySegment key = memory.asSlice(0, FlowKey.SIZE6);
+        private final MemorySegment value = memory.asSlice(FlowKey.SIZE6 + 8L, VALUE_SIZE);
+        private final MemorySegment keys = Arena.ofAuto().allocate((long) BATCH * FlowKey.SIZE6, 8);
         private final MemorySegment values = Arena.ofAuto().allocate((long) BATCH * VALUE_SIZE, 8);
         private final MemorySegment count = Arena.ofAuto().allocate(4, 4);
-        private final MemorySegment from = Arena.ofAuto().allocate(KEY6_SIZE, 8);
-        private final MemorySegment to = Arena.ofAuto().allocate(KEY6_SIZE, 8);
+        private final MemorySegment from = Arena.ofAuto().allocate(FlowKey.SIZE6, 8);
+        private final MemorySegment to = Arena.ofAuto().allocate(FlowKey.SIZE6, 8);
         private final TcpHalf half = new TcpHalf();
         private final SessionKey harvested = new SessionKey();
+        private final FlowTranslations translations = new FlowTranslations(translations4, translations6);
 
         /** Puts an established session into the cache. */
         public Install install(SessionKey session, SessionRecord record) {
@@ -86,8 +89,11 @@ public final class FlowCache {
             value.set(ValueLayout.JAVA_INT, EPOCH, record.epoch());
             value.set(ValueLayout.JAVA_INT, FLAGS, record.isSeenWhole() ? SEEN_WHOLE : 0);
             value.set(ValueLayout.JAVA_LONG, INSTALLED, record.lastSeenMs() * NANOSECONDS_PER_MS);
-            int result = Bpf.update(useKey(session), key, value, Bpf.ANY);
+            // What its packets become is there before they are looked for.
+            int result = record.has(SessionRecord.TRANSLATED) ? translations.install(session, record) : 0;
+            if (result == 0) result = Bpf.update(useKey(session), key, value, Bpf.ANY);
             if (result == 0) return Install.INSTALLED;
+            if (record.has(SessionRecord.TRANSLATED)) translations.remove(session);
             return result == -Errno.E2BIG ? Install.FULL : Install.FAILED;
         }
 
@@ -98,7 +104,7 @@ public final class FlowCache {
 
         /** Takes the session out of the cache, and joins what the kernel knew. */
         public void remove(SessionKey session, SessionRecord record) {
-            if (Bpf.take(useKey(session), key, value) == 0) joinInto(record);
+            if (take(session)) joinInto(record);
         }
 
         /** Whether the kernel would hand the next packet of the entry read last to Java, since the session's timeout is over by what it knows. */
@@ -109,14 +115,22 @@ public final class FlowCache {
         }
 
         /** Takes out whatever is there under this key. */
-        public void remove(SessionKey session) {
-            int result = Bpf.delete(useKey(session), key);
-            assert result == 0 || result == -Errno.ENOENT;
+        public void remove(SessionKey session) { take(session); }
+
+        private boolean take(SessionKey session) {
+            if (Bpf.take(useKey(session), key, value) != 0) return false;
+            if (value.get(ValueLayout.JAVA_INT, TRANSLATED) != 0) translations.remove(session);
+            return true;
+        }
+
+        /** Takes out what an earlier process, that was killed, has left of sessions that are not in the cache. @return entries */
+        public int removeLeftOver() {
+            return translations.retain(session -> Bpf.lookup(useKey(session), key, value) == 0);
         }
 
         /** Visits every entry. An entry that comes or goes meanwhile is visited or not. @return entries seen */
         public int harvest(Harvester harvester) {
-            return harvest(flows4, KEY4_SIZE, harvester) + harvest(flows6, KEY6_SIZE, harvester);
+            return harvest(flows4, FlowKey.SIZE4, harvester) + harvest(flows6, FlowKey.SIZE6, harvester);
         }
 
         /** Joins the entry read last. @return false when it is of another life than the record */
@@ -138,7 +152,7 @@ public final class FlowCache {
                 more = result == 0;
                 int entries = count.get(ValueLayout.JAVA_INT, 0);
                 for (int i = 0; i < entries; i++) {
-                    readKey((long) i * keySize, keySize);
+                    FlowKey.read(keys, (long) i * keySize, keySize, harvested);
                     MemorySegment.copy(values, (long) i * VALUE_SIZE, value, 0, VALUE_SIZE);
                     harvester.onEntry(harvested, this);
                 }
@@ -149,33 +163,9 @@ public final class FlowCache {
             return seen;
         }
 
-        private void readKey(long at, int keySize) {
-            MemorySegment into = harvested.segment();
-            if (keySize == KEY6_SIZE) {
-                MemorySegment.copy(keys, at, into, harvested.offset(), KEY6_SIZE);
-                return;
-            }
-            into.asSlice(harvested.offset(), SessionKey.SIZE).fill((byte) 0);
-            putMapped(into, harvested.offset());
-            putMapped(into, harvested.offset() + 16);
-            MemorySegment.copy(keys, at, into, harvested.offset() + 12, 4);
-            MemorySegment.copy(keys, at + 4, into, harvested.offset() + 28, 4);
-            MemorySegment.copy(keys, at + 8, into, harvested.offset() + 32, 8);
-        }
-
-        private static void putMapped(MemorySegment into, long at) { into.set(ValueLayout.JAVA_SHORT_UNALIGNED, at + 10, (short) -1); }
-
         /** Writes the kernel's form of a key. @return the map it belongs to */
         private int useKey(SessionKey session) {
-            boolean ipv4 = session.addressHigh(false) == 0 && session.addressLow(false) >>> 32 == MAPPED;
-            if (!ipv4) {
-                MemorySegment.copy(session.segment(), session.offset(), key, 0, KEY6_SIZE);
-                return flows6;
-            }
-            MemorySegment.copy(session.segment(), session.offset() + 12, key, 0, 4);
-            MemorySegment.copy(session.segment(), session.offset() + 28, key, 4, 4);
-            MemorySegment.copy(session.segment(), session.offset() + 32, key, 8, 8);
-            return flows4;
+            return FlowKey.write(session, key, 0) == FlowKey.SIZE4 ? flows4 : flows6;
         }
 
         private static int direction(boolean ofReply, SessionRecord record) {
@@ -189,6 +179,7 @@ public final class FlowCache {
             value.set(ValueLayout.JAVA_LONG, at + PACKETS, record.packets(ofReply));
             value.set(ValueLayout.JAVA_LONG, at + BYTES, record.bytes(ofReply));
             value.set(ValueLayout.JAVA_INT, at + IDLE, record.timeoutMs());
+            value.set(ValueLayout.JAVA_INT, at + TRANSLATED, record.has(SessionRecord.TRANSLATED) ? 1 : 0);
             half.wrap(value, halfOf(at)).copyFrom(ofReply ? record.reply() : record.original());
             // A window is scaled only when both ends have said so (RFC 7323, 2.2).
             if (!record.original().has(TcpHalf.SCALE_KNOWN) || !record.reply().has(TcpHalf.SCALE_KNOWN)) half.forgetScale();

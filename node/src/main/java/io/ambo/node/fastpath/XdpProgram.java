@@ -58,10 +58,10 @@ public final class XdpProgram implements AutoCloseable {
     private static final int VLAN_SIZE = 8, EGRESS_SIZE = 8, MAX_INTERFACES = 1024;
     private static final int ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
     private static final List<String> MAPS = List.of("ports", "near_ports", "vlans", "egresses", "sockets", "local4", "local6", "settings",
-            "counters",
-            "flows4", "flows6");
+            "counters", "flows4", "flows6", "translations4", "translations6");
     private static final Map<String, List<BpfObject.Member>> LAYOUTS = layouts();
     private static final int LAYOUT = layout();
+    private static final int TRANSLATIONS_OF_FLOW = 2;
     private static final int COUNTERS_SIZE = 8 * XdpCounter.values().length;
 
     /** Where in the kernel the program runs. */
@@ -105,6 +105,8 @@ public final class XdpProgram implements AutoCloseable {
     private final int counters;
     private final int flows4;
     private final int flows6;
+    private final int translations4;
+    private final int translations6;
     private final @Nullable Attachment[] attachments = new @Nullable Attachment[MAX_PORTS];
     private final MemorySegment counterValues;
     private final MemorySegment zero = Arena.ofAuto().allocate(4, 4);
@@ -128,8 +130,10 @@ public final class XdpProgram implements AutoCloseable {
         settings = checkedMap("settings", 4, SETTINGS_SIZE, 1);
         counters = checkedMap("counters", 4, COUNTERS_SIZE, 1);
         int room = adopted ? object.maxEntries("flows4") : flows;
-        flows4 = checkedMap("flows4", FlowCache.KEY4_SIZE, FlowCache.VALUE_SIZE, room);
-        flows6 = checkedMap("flows6", FlowCache.KEY6_SIZE, FlowCache.VALUE_SIZE, room);
+        flows4 = checkedMap("flows4", FlowKey.SIZE4, FlowCache.VALUE_SIZE, room);
+        flows6 = checkedMap("flows6", FlowKey.SIZE6, FlowCache.VALUE_SIZE, room);
+        translations4 = checkedMap("translations4", FlowKey.SIZE4, FlowTranslations.VALUE4_SIZE, TRANSLATIONS_OF_FLOW * room);
+        translations6 = checkedMap("translations6", FlowKey.SIZE6, FlowTranslations.VALUE6_SIZE, TRANSLATIONS_OF_FLOW * room);
         if (room != flows)
             LOG.warn("limits.flows: the flow cache that was pinned has room for {}, it stays so until the node was stopped", room);
         checkLayouts();
@@ -406,7 +410,9 @@ public final class XdpProgram implements AutoCloseable {
     }
 
     /** The flow cache. It lives as long as this object. */
-    public FlowCache flowCache() { return new FlowCache(flows4, flows6); }
+    public FlowCache flowCache() {
+        return new FlowCache(flows4, flows6, translations4, translations6);
+    }
 
     public synchronized boolean isGateOpen() { return gateOpen; }
 
@@ -565,6 +571,7 @@ public final class XdpProgram implements AutoCloseable {
 
     private static Map<String, List<BpfObject.Member>> layouts() {
         Map<String, List<BpfObject.Member>> layouts = new TreeMap<>(FlowCache.layouts());
+        layouts.putAll(FlowTranslations.layouts());
         List<BpfObject.Member> all = new ArrayList<>();
         for (XdpCounter counter : XdpCounter.values()) all.add(new BpfObject.Member(counter.label(), 8 * counter.ordinal()));
         layouts.put("ambo_counters", all);
@@ -607,7 +614,10 @@ public final class XdpProgram implements AutoCloseable {
     private static BpfObject loadObject(int flows, Map<String, Integer> maps) {
         try {
             // A map that is there has its size already.
-            Map<String, Integer> sizes = maps.isEmpty() ? Map.of("flows4", flows, "flows6", flows) : Map.of();
+            int translations = TRANSLATIONS_OF_FLOW * flows;
+            Map<String, Integer> sizes = maps.isEmpty()
+                    ? Map.of("flows4", flows, "flows6", flows, "translations4", translations, "translations6", translations)
+                    : Map.of();
             return BpfObject.load(resource(), "ambo.bpf.o", sizes, maps);
         } catch (ExceptionInInitializerError missingLibrary) {
             if (missingLibrary.getCause() instanceof SysException cause) throw cause;

@@ -68,13 +68,17 @@ public final class Checksum {
     }
 
     /** What one change adds to a checksum. Several are added up and then given to {@link #apply} at once. */
-    static long change16(int before, int after) {
+    public static long change16(int before, int after) {
         return (~before & 0xFFFFL) + (after & 0xFFFFL);
     }
 
-    static long change32(int before, int after) { return (~before & 0xFFFF_FFFFL) + (after & 0xFFFF_FFFFL); }
+    /** The same for 32 bits. */
+    public static long change32(int before, int after) {
+        return (~before & 0xFFFF_FFFFL) + (after & 0xFFFF_FFFFL);
+    }
 
-    static long change64(long before, long after) { return halves(~before) + halves(after); }
+    /** The same for 64 bits. */
+    public static long change64(long before, long after) { return halves(~before) + halves(after); }
 
     /** The checksum after changes under it, given the sum of their {@code change...}. */
     static int apply(int checksum, long changes) {
@@ -82,7 +86,7 @@ public final class Checksum {
     }
 
     /** 16 bits, carries added back in. */
-    static int fold(long sum) {
+    public static int fold(long sum) {
         long folded = (sum >>> 32) + (sum & 0xFFFF_FFFFL);
         folded = (folded >>> 16) + (folded & 0xFFFF);
         folded = (folded >>> 16) + (folded & 0xFFFF);

@@ -1,5 +1,10 @@
 package io.ambo.node.fastpath;
 
+import static io.ambo.node.fastpath.FastPathNetwork.HOP_MAC;
+import static io.ambo.node.fastpath.FastPathNetwork.MAC;
+import static io.ambo.node.fastpath.FastPathNetwork.PEER_MAC;
+import static io.ambo.node.fastpath.FastPathNetwork.VLAN_IN;
+import static io.ambo.node.fastpath.FastPathNetwork.parse;
 import static io.ambo.node.packet.PacketView.ACK;
 import static io.ambo.node.packet.PacketView.FIN;
 import static io.ambo.node.packet.PacketView.PSH;
@@ -11,16 +16,11 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.cluster.time.Clock;
-import io.ambo.node.io.Umem;
-import io.ambo.node.io.XskSocket;
 import io.ambo.node.packet.PacketBuilder;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
 import io.ambo.node.sys.Bpf;
 import io.ambo.node.sys.NetworkNamespace;
-import java.lang.foreign.MemorySegment;
-import java.util.List;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -37,69 +37,29 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @SuppressWarnings("NullAway.Init")
 class FlowCacheTest {
-    private static final int LOOPBACK = 1, IN = 5, OUT = 6;
-    private static final long MAC = 0x02_00_00_00_00_0AL, PEER_MAC = 0x02_00_00_00_00_01L, OUT_MAC = 0x02_00_00_00_00_02L;
-    private static final long HOP_MAC = 0x02_00_00_00_00_63L;
     private static final String CLIENT = "10.0.0.7", SERVER = "198.51.100.9", CLIENT6 = "2001:db8::7", SERVER6 = "2001:db8:9::9";
     private static final String OUTSIDE = "198.18.0.1", BEHIND_VLAN = "203.0.113.9";
-    private static final int VLAN_IN = 5, VLAN_OUT = 7, VLAN_IN_INDEX = 9999, IDLE_MS = 60_000;
+    private static final int IDLE_MS = 60_000;
     private static final int CLIENT_SEQ = 1000, SERVER_SEQ = 5000, WINDOW = 500;
 
+    private FastPathNetwork network;
     private NetworkNamespace namespace;
     private XdpProgram program;
-    private Umem umem;
-    private XskSocket socket;
     private FlowCache.Access cache;
 
     @BeforeAll
     void buildANetwork() throws Exception {
-        namespace = NetworkNamespace.create();
-        namespace.exec("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0", "net.ipv6.conf.default.disable_ipv6=0");
-        namespace.addVethPair("ambsys-a", "02:00:00:00:00:02", "ambsys-b", "02:00:00:00:00:63");
-        // Stands for a VLAN device: the kernel's routes name it, its frames leave through another.
-        namespace.addVethPair("ambsys-v", "02:00:00:00:00:02", "ambsys-w", "02:00:00:00:00:65");
-        namespace.exec("ip", "addr", "add", "192.0.3.1/24", "dev", "ambsys-v");
-        namespace.exec("ip", "neigh", "replace", "192.0.3.99", "lladdr", "02:00:00:00:00:65", "dev", "ambsys-v", "nud", "permanent");
-        namespace.exec("ip", "addr", "add", "192.0.2.1/24", "dev", "ambsys-a");
-        namespace.exec("ip", "addr", "add", "2001:db8:2::1/64", "dev", "ambsys-a", "nodad");
-        namespace.exec("ip", "neigh", "replace", "192.0.2.99", "lladdr", "02:00:00:00:00:63", "dev", "ambsys-a", "nud", "permanent");
-        namespace.exec("ip", "neigh", "replace", "2001:db8:2::99", "lladdr", "02:00:00:00:00:63", "dev", "ambsys-a", "nud", "permanent");
-        namespace.exec("ip", "route", "replace", "198.51.100.0/24", "via", "192.0.2.99");
-        namespace.exec("ip", "route", "replace", "10.0.0.0/24", "via", "192.0.2.99");
-        namespace.exec("ip", "-6", "route", "replace", "2001:db8:9::/64", "via", "2001:db8:2::99");
-        namespace.exec("ip", "route", "replace", "203.0.113.0/24", "via", "192.0.3.99");
-        namespace.exec("sysctl", "-qw", "net.ipv4.conf.lo.forwarding=1", "net.ipv6.conf.lo.forwarding=1");
-        namespace.call(() -> {
-            program = XdpProgram.load(64);
-            program.setInterfaces(List.of(new XdpProgram.Interface(LOOPBACK, LOOPBACK, -1),
-                    new XdpProgram.Interface(VLAN_IN_INDEX, LOOPBACK, VLAN_IN),
-                    new XdpProgram.Interface(index("ambsys-a"), index("ambsys-a"), -1),
-                    new XdpProgram.Interface(index("ambsys-v"), index("ambsys-a"), VLAN_OUT)));
-            program.attach(LOOPBACK, IN, MAC, XdpProgram.ModeChoice.GENERIC_ONLY);
-            program.attach(index("ambsys-a"), OUT, OUT_MAC, XdpProgram.ModeChoice.GENERIC_ONLY);
-            umem = Umem.create(256);
-            socket = XskSocket.open(umem, LOOPBACK, 0, 64, XskSocket.Copying.COPY);
-            return null;
-        });
-        program.registerSocket(IN, 0, socket.fd());
-        program.setLocalAddresses(Set.of());
-        program.setGate(true);
-        cache = program.flowCache().newAccess();
+        network = new FastPathNetwork();
+        namespace = network.namespace;
+        program = network.program;
+        cache = network.cache;
     }
 
     @BeforeEach
-    void emptyTheCache() {
-        cache.harvest((key, entry) -> entry.remove(key));
-        program.forwardUntil(Long.MAX_VALUE);
-    }
+    void emptyTheCache() { network.emptyTheCache(); }
 
     @AfterAll
-    void removeEverything() {
-        if (program != null) program.close();
-        if (socket != null) socket.close();
-        if (umem != null) umem.close();
-        if (namespace != null) namespace.close();
-    }
+    void removeEverything() { if (network != null) network.close(); }
 
     @ParameterizedTest
     @MethodSource("versions")
@@ -313,7 +273,7 @@ class FlowCacheTest {
             if (last == FlowCache.Install.INSTALLED) installed++;
         }
         assertThat(last).isEqualTo(FlowCache.Install.FULL);
-        assertThat(installed).isEqualTo(64);
+        assertThat(installed).isEqualTo(FastPathNetwork.FLOWS);
     }
 
     private Session established(String version, boolean whole) {
@@ -333,23 +293,9 @@ class FlowCacheTest {
         return session;
     }
 
-    private void expect(XdpCounter counter, byte[] frame) throws Exception {
-        long before = program.counter(counter);
-        run(frame);
-        assertThat(program.counter(counter)).as(counter.label()).isEqualTo(before + 1);
-    }
+    private void expect(XdpCounter counter, byte[] frame) throws Exception { network.expect(counter, frame); }
 
-    private Bpf.TestRun run(byte[] frame) throws Exception { return namespace.call(() -> Bpf.testRun(program.programFd(), frame, 1)); }
-
-    private static PacketView parse(byte[] frame) {
-        PacketView packet = new PacketView().wrap(
-                MemorySegment.ofBuffer(java.nio.ByteBuffer.allocateDirect(frame.length).put(frame).flip()), 0,
-                frame.length);
-        Parser.parse(packet);
-        return packet;
-    }
-
-    private int index(String device) { return Integer.parseInt(namespace.exec("cat", "/sys/class/net/" + device + "/ifindex").strip()); }
+    private Bpf.TestRun run(byte[] frame) throws Exception { return network.run(frame); }
 
     private static long mac(byte[] frame, int at) {
         long mac = 0;
