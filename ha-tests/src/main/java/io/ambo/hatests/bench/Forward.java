@@ -42,7 +42,9 @@ final class Forward {
                 ip daddr %s dnat to %s
             }
             """.formatted(VIRTUAL, Addresses.SERVER);
-    private static final int OPEN_PER_SECOND = 80_000, PROBE = 200_000, SMALLEST_ROUND = 200_000, OPENING_PASSES = 30, SOURCE_CPU = 0;
+    private static final int OPEN_PER_SECOND = 30_000, OPEN_BURST = 1_000, SETTLE_MS = 500, WARM_UP_FLOWS = 50_000,
+            WARM_UP_PER_SECOND = 6_000, PASSES_OF_HANDSHAKES = 4, PROBE = 200_000, SMALLEST_ROUND = 200_000, OPENING_PASSES = 30,
+            SOURCE_CPU = 0;
     private static final String JVM_CPU = "1";
 
     /** One forwarder, its line, and what it did: packets per second of each round, by direction. */
@@ -123,7 +125,7 @@ final class Forward {
         // The same idle times for all: no session ends while others have their turn.
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0, flows: %d }
-                datapath: { fast-path-after: 1 }
+                datapath: { fast-path-after: 1, packet-memory: 256MiB }
                 timeouts: { udp: { single: 1h, multiple: 1h } }
                 """.formatted(Math.max(200_000, flows * 5 / 4), Math.max(131_072, flows * 5 / 4)));
         for (String name : List.of(BARE, KERNEL, NFT, DNAT, ALONE, PAIR)) contenders.add(new Contender(name, Line.build(policy)));
@@ -191,10 +193,17 @@ final class Forward {
             contender.generator.run(load, true, load.flows(), 500_000);
             return;
         }
+        contender.generator.burst(OPEN_BURST);
+        // A JVM that has one processor, and shares it with its peer's, is slow while it is young.
+        if (load.isTcp()) contender.generator.openTcp(Math.min(load.flows(), WARM_UP_FLOWS), WARM_UP_PER_SECOND);
         for (int pass = 0; pass < OPENING_PASSES; pass++) {
-            if (load.isTcp() && pass % 5 == 0) contender.generator.openTcp(load.flows(), OPEN_PER_SECOND);
+            // A handshake that lost a packet is made again. That takes flows out of the cache, so ordinary packets have some passes to put them there first.
+            if (load.isTcp() && pass % PASSES_OF_HANDSHAKES == 0) {
+                contender.generator.openTcp(load.flows(), OPEN_PER_SECOND);
+                Pause.ms(SETTLE_MS);
+            }
             contender.generator.run(load, false, load.flows(), OPEN_PER_SECOND);
-            Pause.ms(300);
+            Pause.ms(SETTLE_MS);
             long before = forwarded(contender);
             contender.generator.run(load, false, load.flows(), OPEN_PER_SECOND);
             if (forwarded(contender) - before == load.flows()) return;
