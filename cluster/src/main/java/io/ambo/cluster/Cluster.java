@@ -78,6 +78,17 @@ public final class Cluster implements AutoCloseable {
         return cluster;
     }
 
+    /**
+     * The same without threads of its own, for the oracle and the simulation: nothing happens but in {@link #doWork} and in what the transport calls, so the
+     * same clock, transport and randomness give the same run.
+     */
+    public static Cluster stepped(ClusterSettings settings, Transport transport, SessionTable table, HybridClock hybridClock, Clock clock,
+            RandomGenerator random, ClusterListener listener) throws ClusterException {
+        Cluster cluster = new Cluster(settings, transport, table, hybridClock, clock, random, listener);
+        transport.start(cluster.new FromTransport());
+        return cluster;
+    }
+
     private Cluster(ClusterSettings settings, Transport transport, SessionTable table, HybridClock hybridClock, Clock clock,
             RandomGenerator random,
             ClusterListener listener) {
@@ -106,6 +117,11 @@ public final class Cluster implements AutoCloseable {
             replicator.close();
             throw e;
         }
+    }
+
+    /** One turn of each of the threads that a {@link #stepped} cluster does not have. @return how much was done */
+    public int doWork() {
+        return replicator.doWork() + bucketSync.doWork();
     }
 
     /** The way out for one worker: always the same object for the same number, to be used by that worker's thread only. */

@@ -33,7 +33,7 @@ public final class ConfigLoader {
      *
      * @param file what to call it in problems
      */
-    static Loaded parse(String file, String text, HostFacts host) { return parse(text, host, new Reading(file)); }
+    public static Loaded parse(String file, String text, HostFacts host) { return parse(text, host, new Reading(file)); }
 
     static Loaded parse(String text, HostFacts host, Reading reading) {
         Node root = Yaml.compose(text, reading);

@@ -309,7 +309,7 @@ public final class Datapath implements AutoCloseable {
         };
     }
 
-    private static WorkerContext.Limits limits(Config config) {
+    static WorkerContext.Limits limits(Config config) {
         int fragments = config.limits().fragments();
         return new WorkerContext.Limits(config.limits().parked(), config.cluster().parkNs(), config.limits().parked(),
                 config.cluster().deferTimeoutNs(),
