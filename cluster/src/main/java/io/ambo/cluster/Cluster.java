@@ -49,6 +49,7 @@ public final class Cluster implements AutoCloseable {
     private final BucketSync bucketSync;
     private final SyncReceiver receiver;
     private final Questions questions;
+    private final EventLog events;
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
 
@@ -93,6 +94,7 @@ public final class Cluster implements AutoCloseable {
             RandomGenerator random,
             ClusterListener listener) {
         this.transport = transport;
+        events = new EventLog(clock, random.nextLong());
         this.listener = listener;
         local = NodeId.of(settings.node());
         view = new View(0, local, List.of(local));
@@ -101,8 +103,7 @@ public final class Cluster implements AutoCloseable {
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
         bucketSync = new BucketSync(local, transport, table, clock, random, dirty, settings.timing().gateRetryMs(),
-                counters,
-                this::tellGate);
+                counters, events, this::tellGate);
         questions = new Questions(transport, counters, random.nextLong());
         receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);
     }
@@ -165,6 +166,9 @@ public final class Cluster implements AutoCloseable {
 
     public CounterBank<ClusterCounter> counters() { return counters; }
 
+    /** What happened in the cluster; others of this node may add to it. */
+    public EventLog events() { return events; }
+
     /** Leaves politely: what was published is sent, peers learn of the departure at once. */
     @Override
     public void close() {
@@ -187,9 +191,11 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
-    private void count(ClusterCounter counter) {
+    /** @return what the transport has counted so far */
+    private long count(ClusterCounter counter) {
         synchronized (transportCounters) {
             transportCounters.increment(counter);
+            return transportCounters.get(counter);
         }
     }
 
@@ -209,6 +215,7 @@ public final class Cluster implements AutoCloseable {
             replicator.onView(now);
             for (NodeId member : before.members()) if (!now.members().contains(member)) receiver.onPeerLeft(member);
             LOG.info("View {}: {}", now.id(), now.members());
+            events.add(EventLog.Kind.VIEW, viewText(before, now));
             bucketSync.onMembership(membership);
             guarded(() -> listener.onView(now));
         }
@@ -216,17 +223,31 @@ public final class Cluster implements AutoCloseable {
         @Override
         public void onRefused(String reason) {
             LOG.warn("{}", reason);
+            events.add(EventLog.Kind.REFUSAL, reason);
             bucketSync.onStranger(reason);
         }
 
         @Override
         public void onRefusedPacket(Transport.PacketRefusal refusal) {
-            count(switch (refusal) {
+            ClusterCounter counter = switch (refusal) {
                 case UNAUTHENTIC -> ClusterCounter.PACKETS_UNAUTHENTIC;
                 case REPLAYED -> ClusterCounter.PACKETS_REPLAYED;
                 case UNPROVEN -> ClusterCounter.PACKETS_UNPROVEN;
-            });
+            };
+            long refused = count(counter);
+            // A flood of them must not cost more than counting: only the powers of two are events.
+            if (Long.bitCount(refused) == 1)
+                events.add(EventLog.Kind.REFUSAL, counter.label() + " = " + refused + ": " + counter.help());
         }
+
+        private static String viewText(View before, View now) {
+            List<NodeId> came = now.members().stream().filter(member -> !before.members().contains(member)).toList();
+            List<NodeId> left = before.members().stream().filter(member -> !now.members().contains(member)).toList();
+            return "members: " + names(now.members()) + (came.isEmpty() || before.id() == 0 ? "" : "; " + names(came) + " came")
+                    + (left.isEmpty() ? "" : "; " + names(left) + " left");
+        }
+
+        private static String names(List<NodeId> members) { return String.join(", ", members.stream().map(NodeId::name).toList()); }
     }
 
     /** What messages other than deltas are for. */

@@ -94,6 +94,21 @@ class ClusterTest {
     }
 
     @Test
+    void theEventLogTellsViewsAndGates() throws Exception {
+        Node a = join("a");
+        awaitOpen(a);
+        Node b = join("b");
+        awaitOpen(b);
+        b.cluster().close();
+        await().until(() -> a.cluster().view().alone());
+        assertThat(a.cluster().events().newest(100).events()).extracting(each -> each.kind().label() + " " + each.text())
+                .contains("view members: a", "gate open: nobody else is there: open with its own table", "view members: a, b; b came",
+                        "view members: a; b left");
+        assertThat(b.cluster().events().newest(100).events()).extracting(each -> each.kind().label() + " " + each.text())
+                .contains("view members: a, b").anyMatch(text -> text.startsWith("gate open: in sync with a"));
+    }
+
+    @Test
     void nobodyIsCalledWhoDoesNotWait() throws Exception {
         Node a = join("a");
         Node b = join("b");

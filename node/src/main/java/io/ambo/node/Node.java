@@ -5,6 +5,7 @@ import io.ambo.cluster.ClusterException;
 import io.ambo.cluster.ClusterKey;
 import io.ambo.cluster.ClusterListener;
 import io.ambo.cluster.ClusterSettings;
+import io.ambo.cluster.EventLog;
 import io.ambo.cluster.GateState;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.session.ChronicleSessionTable;
@@ -109,6 +110,8 @@ public final class Node implements AutoCloseable {
                 new ControlServer(new ControlServer.Settings(config.node().controlSocket(), config.node().controlGroup()), answers,
                         new ClusterPeers(cluster)));
         server.start();
+        cluster.events().add(EventLog.Kind.NODE,
+                "up" + (adopted > 0 ? ", with " + adopted + " flows that the kernel had gone on with" : ""));
         LOG.info("node {} is up: {} data interfaces, {} workers, control socket {}", config.node().name(), config.interfaces().size(),
                 workers,
                 config.node().controlSocket());

@@ -1,6 +1,7 @@
 package io.ambo.node;
 
 import io.ambo.cluster.Cluster;
+import io.ambo.cluster.EventLog;
 import io.ambo.cluster.GateState;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.View;
@@ -110,6 +111,9 @@ final class NodeControl implements ControlTarget {
     }
 
     @Override
+    public EventLog events() { return cluster.events(); }
+
+    @Override
     public SessionTable sessions() { return sessions; }
 
     @Override
@@ -128,11 +132,20 @@ final class NodeControl implements ControlTarget {
     public String fastPath(SessionKey key, SessionRecord session) { return datapath.fastPath(key, session); }
 
     @Override
-    public Reload reload(boolean dryRun) { return running.reload(dryRun); }
+    public Reload reload(boolean dryRun) {
+        Reload reload = running.reload(dryRun);
+        if (dryRun) return reload;
+        events().add(EventLog.Kind.CONFIG, reload.getApplied()
+                ? "config reloaded, changes: " + reload.getChangesCount()
+                : "reload refused, problems: " + (reload.getProblemsCount() + reload.getRestartChangesCount())
+                        + "; the running config stays");
+        return reload;
+    }
 
     @Override
     public Restart restart() {
         onRestart.run();
+        events().add(EventLog.Kind.NODE, "restarts");
         return Restart.newBuilder().setFlows(datapath.flows()).setSurviveMs(running.config().datapath().surviveMs()).build();
     }
 

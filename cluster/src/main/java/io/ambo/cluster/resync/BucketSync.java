@@ -3,6 +3,7 @@ package io.ambo.cluster.resync;
 import com.google.protobuf.ByteString;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.EventLog;
 import io.ambo.cluster.GateState;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.Transport;
@@ -101,6 +102,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private final RandomGenerator random;
     private final DirtyBuckets dirty;
     private final CounterBank<ClusterCounter>.Row counters;
+    private final EventLog log;
     private final Consumer<GateState> gateListener;
     private final JoinGate gate;
     private final ArrayBlockingQueue<Runnable> events = new ArrayBlockingQueue<>(EVENTS);
@@ -120,7 +122,9 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     /** @param gateListener hears each change of the gate, on the resync thread */
     public BucketSync(NodeId local, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
-            DirtyBuckets dirty, long gateRetryMs, CounterBank<ClusterCounter> counters, Consumer<GateState> gateListener) {
+            DirtyBuckets dirty, long gateRetryMs, CounterBank<ClusterCounter> counters, EventLog log,
+            Consumer<GateState> gateListener) {
+        this.log = log;
         this.local = local;
         this.transport = transport;
         this.table = table;
@@ -470,7 +474,11 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         if (now.equals(told)) return;
         boolean onlyProgress = now.open() == told.open() && now.reason().equals(told.reason());
         if (onlyProgress && nowMs - toldAtMs < 100) return;
-        if (!onlyProgress) LOG.info("Gate {}: {}", now.open() ? "open" : "closed", now.reason());
+        if (!onlyProgress) {
+            String text = (now.open() ? "open: " : "closed: ") + now.reason();
+            LOG.info("Gate {}", text);
+            log.add(EventLog.Kind.GATE, text);
+        }
         told = now;
         toldAtMs = nowMs;
         gateListener.accept(now);

@@ -6,6 +6,8 @@ import com.google.protobuf.ByteString;
 import io.ambo.cluster.address.IpAddress;
 import io.ambo.proto.control.Counter;
 import io.ambo.proto.control.Counters;
+import io.ambo.proto.control.Event;
+import io.ambo.proto.control.Events;
 import io.ambo.proto.control.Failure;
 import io.ambo.proto.control.Gate;
 import io.ambo.proto.control.Half;
@@ -99,6 +101,35 @@ class AmboCliTest {
         assertThat(result.err)
                 .isEqualTo("ambo: b did not answer within 2000 ms (run ambo status on that node; ask for longer with --timeout)\n");
         assertThat(result.exitCode).isEqualTo(4);
+    }
+
+    @Test
+    void eventsOfAllNodesStandInTheOrderOfTheirTimes() throws IOException {
+        start(request -> Response.newBuilder()
+                .addNodes(NodeAnswer.newBuilder().setNode("a").setLocal(true)
+                        .setEvents(Events.newBuilder().addEvents(event(1, 10, "view", "members: a"))
+                                .addEvents(event(2, 30, "gate", "open: alone"))))
+                .addNodes(NodeAnswer.newBuilder().setNode("b").setEvents(
+                        Events.newBuilder().addEvents(event(1, 20, "refusal", "another key").toBuilder().setTimes(3)))));
+        environment.put("COLUMNS", "120");
+        Result all = run("events");
+        assertThat(all.out.lines().map(line -> line.substring(line.indexOf("  ") + 2))).containsExactly("a  view    members: a",
+                "b  refusal another key (3 times)", "a  gate    open: alone");
+        assertThat(all.exitCode).isEqualTo(0);
+        assertThat(run("events", "--kind", "gate,merge").out).contains("open: alone").doesNotContain("members");
+        assertThat(run("events", "--json", "--kind", "refusal").out).contains("\"kind\": \"refusal\"").contains("\"times\": 3");
+    }
+
+    @Test
+    void anUnknownKindOfEventIsAWrongUsage() throws IOException {
+        start(request -> Response.newBuilder());
+        Result result = run("events", "--kind", "gates");
+        assertThat(result.exitCode).isEqualTo(2);
+        assertThat(result.err).startsWith("ambo: there are no events of kind gates (have: node, view, gate");
+    }
+
+    private static Event event(long number, long wallMs, String kind, String text) {
+        return Event.newBuilder().setNumber(number).setWallMs(wallMs).setKind(kind).setText(text).setTimes(1).build();
     }
 
     @Test

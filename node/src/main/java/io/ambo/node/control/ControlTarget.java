@@ -1,5 +1,6 @@
 package io.ambo.node.control;
 
+import io.ambo.cluster.EventLog;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
@@ -23,6 +24,9 @@ public interface ControlTarget {
 
     /** Every counter of every catalogue, zeros included. */
     List<Counter> counters();
+
+    /** What happened in the cluster. */
+    EventLog events();
 
     /** Read in slices while packets run. */
     SessionTable sessions();

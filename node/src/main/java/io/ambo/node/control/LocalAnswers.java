@@ -62,6 +62,7 @@ public final class LocalAnswers {
             case VERSION -> answer.setVersion(target.version());
             case COUNTERS -> answer.setCounters(counters(request.getCounters().getContains()));
             case RELOAD -> answer.setReload(target.reload(request.getReload().getDryRun()));
+            case EVENTS -> answer.setEvents(EventReader.read(nodeName(), target.events(), request.getEvents()));
             case RESTART -> answer.setRestart(target.restart());
             case SESSION_LIST -> answer.setSessionPage(new SessionReader(target).page(request.getSessionList()));
             case SESSION_SHOW -> answer.setSessionShow(new SessionReader(target).show(request.getSessionShow().getEnds()));

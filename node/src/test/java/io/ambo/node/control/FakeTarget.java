@@ -1,5 +1,6 @@
 package io.ambo.node.control;
 
+import io.ambo.cluster.EventLog;
 import io.ambo.cluster.address.IpAddress;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.session.SessionKey;
@@ -8,6 +9,7 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
+import io.ambo.cluster.time.Clock;
 import io.ambo.proto.control.Counter;
 import io.ambo.proto.control.Gate;
 import io.ambo.proto.control.Members;
@@ -24,6 +26,7 @@ final class FakeTarget implements ControlTarget {
     static final long NOW_MS = 1_000_000;
     final HeapSessionTable table = new HeapSessionTable();
     final AtomicInteger reloads = new AtomicInteger();
+    final EventLog events = new EventLog(Clock.SYSTEM, 4711);
     private final String name;
 
     FakeTarget(String name) { this.name = name; }
@@ -69,6 +72,9 @@ final class FakeTarget implements ControlTarget {
         return List.of(Counter.newBuilder().setName("stray").setGroup("drops").setValue(3).build(),
                 Counter.newBuilder().setName("packets_received").setGroup("packets").setValue(9).build());
     }
+
+    @Override
+    public EventLog events() { return events; }
 
     @Override
     public SessionTable sessions() { return table; }
