@@ -102,7 +102,7 @@ public final class Cluster implements AutoCloseable {
         DirtyBuckets dirty = new DirtyBuckets();
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
-        bucketSync = new BucketSync(local, transport, table, clock, random, dirty, settings.timing().gateRetryMs(),
+        bucketSync = new BucketSync(local, transport, table, clock, random, dirty, replicator::republish, settings.timing().gateRetryMs(),
                 counters, events, this::tellGate);
         questions = new Questions(transport, counters, random.nextLong());
         receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);

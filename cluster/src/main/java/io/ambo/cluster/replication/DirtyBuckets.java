@@ -4,7 +4,7 @@ import io.ambo.cluster.session.SessionTable;
 import java.util.BitSet;
 import java.util.concurrent.atomic.AtomicLongArray;
 
-/** Buckets of which a delta was lost on the way out, so that the peers have to be sent all of them again. Any thread. */
+/** Buckets with sessions that found no room on the way out and are flagged {@code UNPUBLISHED}. Any thread. */
 public final class DirtyBuckets {
     private final AtomicLongArray words = new AtomicLongArray(SessionTable.BUCKETS / Long.SIZE);
     private volatile boolean any;

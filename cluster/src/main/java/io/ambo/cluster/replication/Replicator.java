@@ -26,7 +26,7 @@ import org.apache.logging.log4j.Logger;
 /**
  * The way out: takes deltas from the workers' rings, leaves out what a later one of the same session makes superfluous, and sends the rest to all members, one
  * message for each round. Without load a delta leaves at once; under load ({@link #CROWD} in a round) the next round gathers for {@link #GATHER_NS}, since a
- * message costs as much as a dozen deltas.
+ * message costs as much as a dozen deltas, and under much load for {@link #GATHER_LONGER_NS}.
  *
  * <p>
  * {@link #doWork} and all that it calls live on the replicator thread, which may wait for slow receivers; meanwhile the rings fill, overflow, and mark
@@ -44,6 +44,9 @@ public final class Replicator implements AutoCloseable {
     private static final long LONGEST_SLEEP_NS = 50_000_000;
     private static final int CROWD = 4;
     private static final long GATHER_NS = 300_000;
+    /** A round of so many deltas means some 100,000 a second. Then it pays to wait for a session's next delta, which makes this one superfluous. */
+    private static final int MULTITUDE = 32;
+    private static final long GATHER_LONGER_NS = 1_000_000;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 2000;
     private static final int STRAYS_PER_ROUND = 64;
@@ -103,13 +106,14 @@ public final class Replicator implements AutoCloseable {
         this.dirty = dirty;
         this.counters = counters.newRow();
         deltasPerBatch = limits.deltasPerBatch();
-        rings = new DeltaRing[limits.workers()];
+        // The last one is for what found no room in the others.
+        rings = new DeltaRing[limits.workers() + 1];
         publishers = new Publisher[limits.workers()];
         strays = new StrayRing[limits.workers()];
         outlets = new Outlet[limits.workers()];
         view = new View(0, local, List.of(local));
-        for (int worker = 0; worker < rings.length; worker++) {
-            rings[worker] = new DeltaRing(limits.ringSlots());
+        for (int ring = 0; ring < rings.length; ring++) rings[ring] = new DeltaRing(limits.ringSlots());
+        for (int worker = 0; worker < publishers.length; worker++) {
             publishers[worker] = new Publisher(rings[worker], counters.newRow());
             strays[worker] = new StrayRing();
             outlets[worker] = new Outlet(strays[worker], counters.newRow());
@@ -128,6 +132,18 @@ public final class Replicator implements AutoCloseable {
 
     /** As {@link #publisher}. */
     public StrayOutlet outlet(int worker) { return outlets[worker]; }
+
+    /**
+     * Hands over the state of a session that found no room before. The resync thread only.
+     *
+     * @return false when there is no room now either
+     */
+    public boolean republish(SessionKey key, SessionRecord session) {
+        if (!peers) return true;
+        if (!rings[rings.length - 1].offer(key, session, 0, false)) return false;
+        wakeup.signal();
+        return true;
+    }
 
     /** Any thread: from now on there are peers to tell, or none. */
     public void onView(View newView) {
@@ -148,11 +164,18 @@ public final class Replicator implements AutoCloseable {
         for (int i = 0; i < acknowledged.length; i += 2) acks.onAcknowledged((int) acknowledged[i], acknowledged[i + 1]);
     }
 
-    /** Any thread: the peer published an incarnation that lost to the one in this table; it is sent the winner. Bounded: else the bucket is sent again. */
+    /** Any thread: the peer published an incarnation that lost to the one in this table; it is sent the winner. Bounded: else all peers are told of it again. */
     public void sendWinner(NodeId peer, SessionKey key) {
         if (winners.offer(new Winner(peer, new SessionKey().copyFrom(key)))) wakeup.signal();
         else
-            dirty.mark(SessionTable.bucket(key));
+            publishLater(key);
+    }
+
+    private void publishLater(SessionKey key) {
+        table.update(key, (itself, session) -> {
+            session.changeLocalFlags(0, SessionRecord.UNPUBLISHED);
+            dirty.mark(SessionTable.bucket(itself));
+        });
     }
 
     /** One turn. @return how much was done */
@@ -204,7 +227,8 @@ public final class Replicator implements AutoCloseable {
         while (running) {
             try {
                 if (doWork() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
-                else if (writer.count() >= CROWD && writer.count() < deltasPerBatch) LockSupport.parkNanos(this, GATHER_NS);
+                else if (writer.count() >= CROWD && writer.count() < deltasPerBatch)
+                    LockSupport.parkNanos(this, writer.count() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
             }
@@ -312,7 +336,7 @@ public final class Replicator implements AutoCloseable {
             }
             sendWinnersTo(peer);
         }
-        if (winner != null && !winners.offer(winner)) dirty.mark(SessionTable.bucket(winner.key()));
+        if (winner != null && !winners.offer(winner)) publishLater(winner.key());
         return sent;
     }
 
@@ -364,6 +388,7 @@ public final class Replicator implements AutoCloseable {
             if (!peers) return 0;
             if (!ring.offer(key, session, ticket + 1, acknowledge)) {
                 row.increment(ClusterCounter.DELTA_RING_FULL);
+                session.changeLocalFlags(0, SessionRecord.UNPUBLISHED);
                 if (dirty.mark(SessionTable.bucket(key))) row.increment(ClusterCounter.BUCKETS_MARKED_DIRTY);
                 return 0;
             }

@@ -13,6 +13,8 @@ import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DirtyBuckets;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.session.Digest;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.ChunkAck;
@@ -38,8 +40,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Makes tables equal: compares bucket digests with a peer, exchanges the records of the buckets that differ, and again, until what differs is only what changes
- * just now. Runs when this node joins (then {@link JoinGate} waits for it), when separated parts have met, and when a peer's batches are missing. Also sends
- * buckets again of which a delta was lost on the way out.
+ * just now. Runs when this node joins (then {@link JoinGate} waits for it), when separated parts have met, and when a peer's batches are missing. Also hands
+ * over again what found no room on the way out.
  *
  * <pre>
  *   this node                                peer
@@ -67,12 +69,20 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     /** Deltas that are on the way may be so old. */
     private static final long IN_FLIGHT_MS = 250;
     private static final long REPAIR_INTERVAL_MS = 200;
+    private static final int SLICES_PER_TURN = 256;
     private static final long COMPARE_AGAIN_MS = 1000;
     private static final int MOST_STREAMS = 16;
     private static final int EVENTS = 16 * 1024;
     private static final int EVENTS_PER_TURN = 256;
     private static final long TICK_MS = 20;
     private static final Logger LOG = LogManager.getLogger();
+
+    /** The way back to the peers for a session that found no room before. */
+    @FunctionalInterface
+    public interface Republisher {
+        /** @return false when there is no room now either */
+        boolean republish(SessionKey key, SessionRecord session);
+    }
 
     /** A comparison that this node began. Its atomics are written by receiving threads. */
     private static final class Comparison {
@@ -101,6 +111,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private final Clock clock;
     private final RandomGenerator random;
     private final DirtyBuckets dirty;
+    private final Republisher republisher;
     private final CounterBank<ClusterCounter>.Row counters;
     private final EventLog log;
     private final Consumer<GateState> gateListener;
@@ -118,11 +129,15 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private final Map<NodeId, SyncMessage> requestsOfStrangers = new LinkedHashMap<>();
     private @Nullable View view;
     private long repairedAtMs = Long.MIN_VALUE / 2;
+    private @Nullable BitSet repairing;
+    private int nextSlice;
+    private boolean roomIsLeft;
+    private final SessionTable.Sweep onRepaired = this::repair;
     private long toldAtMs;
 
     /** @param gateListener hears each change of the gate, on the resync thread */
     public BucketSync(NodeId local, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
-            DirtyBuckets dirty, long gateRetryMs, CounterBank<ClusterCounter> counters, EventLog log,
+            DirtyBuckets dirty, Republisher republisher, long gateRetryMs, CounterBank<ClusterCounter> counters, EventLog log,
             Consumer<GateState> gateListener) {
         this.log = log;
         this.local = local;
@@ -131,6 +146,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         this.clock = clock;
         this.random = random;
         this.dirty = dirty;
+        this.republisher = republisher;
         this.counters = counters.newRow();
         this.gateListener = gateListener;
         gate = new JoinGate(gateRetryMs);
@@ -197,7 +213,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         long nowMs = clock.monotonicMs();
         work += advanceStreams(nowMs);
         giveUpTheSilent(nowMs);
-        repairDirtyBuckets(nowMs);
+        work += repairDirtyBuckets(nowMs);
         beginComparison(nowMs);
         gate.evaluate(nowMs);
         tellGate(nowMs);
@@ -453,18 +469,36 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         if (current != null && nowMs - current.progressAtMs > PATIENCE_MS) finish(current, JoinGate.Outcome.NO_ANSWER, "");
     }
 
-    // Repair of what was lost on the way out
+    // Repair of what found no room on the way out
 
-    private void repairDirtyBuckets(long nowMs) {
+    /** Hands the flagged sessions of dirty buckets over again, as far as there is room now; what has none keeps its flag, and its slice is looked at again. */
+    private int repairDirtyBuckets(long nowMs) {
         View known = view;
-        if (!dirty.any() || known == null || nowMs - repairedAtMs < REPAIR_INTERVAL_MS) return;
-        for (RecordStream stream : streams) if (stream.round() == 0) return;
-        repairedAtMs = nowMs;
-        BitSet buckets = dirty.take();
-        if (known.alone()) return;
-        counters.add(ClusterCounter.BUCKETS_REPAIRED, buckets.cardinality());
-        for (NodeId peer : known.members())
-            if (!peer.equals(local)) addStream(new RecordStream(peer, random.nextLong() | 1, 0, buckets, table, transport));
+        if (known == null) return 0;
+        if (repairing == null) {
+            if (!dirty.any() || nowMs - repairedAtMs < REPAIR_INTERVAL_MS) return 0;
+            repairedAtMs = nowMs;
+            repairing = dirty.take();
+            nextSlice = 0;
+            counters.add(ClusterCounter.BUCKETS_REPAIRED, repairing.cardinality());
+        }
+        roomIsLeft = true;
+        int slices = Math.min(table.slices(), nextSlice + SLICES_PER_TURN);
+        while (nextSlice < slices && roomIsLeft) {
+            table.sweep(nextSlice, onRepaired);
+            if (roomIsLeft) nextSlice++;
+        }
+        if (nextSlice == table.slices()) repairing = null;
+        return roomIsLeft ? 1 : 0;
+    }
+
+    private boolean repair(SessionKey key, SessionRecord session) {
+        BitSet buckets = repairing;
+        if (buckets == null || !roomIsLeft || !session.hasLocal(SessionRecord.UNPUBLISHED) || !buckets.get(SessionTable.bucket(key)))
+            return false;
+        roomIsLeft = republisher.republish(key, session);
+        if (roomIsLeft) session.changeLocalFlags(SessionRecord.UNPUBLISHED, 0);
+        return false;
     }
 
     // Outside

@@ -54,6 +54,8 @@ public final class SessionRecord {
     public static final int COMPLETE = 16;
     /** Local flags: in this node's flow cache; about to be put there; found no room there lately. */
     public static final int CACHED = 32, CACHE_QUEUED = 64, CACHE_REFUSED = 128;
+    /** Local flag: the peers have yet to be told of the session's present state, since there was no room on the way. */
+    public static final int UNPUBLISHED = 256;
 
     /** Not a session but a claim: the table's note under the ends that a session is translated to. Never leaves the table. */
     static final int CLAIM = 1 << 15;
@@ -63,7 +65,7 @@ public final class SessionRecord {
     static final int SEEN_HERE = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
     private static final int SEEN_WHOLE = SEEN_HERE | COMPLETE;
     private static final int ALL_LOCAL_FLAGS = SEEN_HERE | ORIGINAL_FOLLOWED | REPLY_FOLLOWED | COMPLETE | CACHED | CACHE_QUEUED
-            | CACHE_REFUSED;
+            | CACHE_REFUSED | UNPUBLISHED;
 
     static final int CREATED = 0;
     static final int EPOCH = CREATED + 8;

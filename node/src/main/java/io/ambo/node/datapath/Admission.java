@@ -29,6 +29,7 @@ final class Admission implements SessionTable.Visitor {
     private final DeltaPublisher publisher;
     private final CounterBank<NodeCounter>.Row counters;
     private final SessionRecord fresh = new SessionRecord();
+    private final SessionTable.Visitor onUnpublished = this::publishAgain;
     private final FirewallLog log;
     private boolean replaced;
     private boolean lostRace;
@@ -118,6 +119,7 @@ final class Admission implements SessionTable.Visitor {
         if (rule.log()) log.write(packet, rule, NONE);
         long published = publisher.publish(key, fresh, rule.defer());
         ticket = rule.defer() ? published : 0;
+        if (fresh.hasLocal(SessionRecord.UNPUBLISHED)) sessions.update(key, onUnpublished);
         return NONE;
     }
 
@@ -135,6 +137,11 @@ final class Admission implements SessionTable.Visitor {
         if (session.epoch() >= fresh.epoch()) return;
         session.copyFrom(fresh);
         replaced = true;
+    }
+
+    /** There was no room for the delta: now it goes after all, or the record in the table is flagged. */
+    private void publishAgain(SessionKey key, SessionRecord session) {
+        publisher.publish(key, session, false);
     }
 
     /** The packet is one that opens sessions. */
