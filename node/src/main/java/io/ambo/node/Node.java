@@ -72,10 +72,11 @@ public final class Node implements AutoCloseable {
     private void build(Path file, Config config) {
         Clock clock = Clock.SYSTEM;
         createDirectory(config.node().stateDir());
-        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Datapath.rehearse(config.node().stateDir(), clock));
+        Path tableDir = PrivateDirectory.make("node.table-dir", config.node().tableDir());
+        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Datapath.rehearse(tableDir, clock));
         part(FailClosed.engage(forwardingInterfaces(config)));
         KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));
-        ChronicleSessionTable sessions = part(ChronicleSessionTable.open(config.node().stateDir(), config.limits().sessions(), clock));
+        ChronicleSessionTable sessions = part(ChronicleSessionTable.open(tableDir, config.limits().sessions(), clock));
         HybridClock hybridClock = new HybridClock(clock, CLOCK_AHEAD_LIMIT_MS);
 
         XdpProgram program = XdpProgram.open(config.node().pinDir(), config.limits().flows());

@@ -244,10 +244,10 @@ final class TableFile implements AutoCloseable {
             channel.close();
         } catch (IOException e) {
             throw new SessionTableException("open the session table", directory.toString(), String.valueOf(e),
-                    "node.state-dir must be a directory that this user can write", e);
+                    "node.table-dir must be a directory that this user can write", e);
         }
         throw new SessionTableException("open the session table", directory.toString(), "another process has it open",
-                "stop the other node or give this one a node.state-dir of its own", null);
+                "stop the other node or give this one a node.table-dir of its own", null);
     }
 
     private static boolean tryLock(FileChannel channel) throws IOException {

@@ -108,7 +108,7 @@ class ChronicleSessionTableTest {
         try (SessionTable first = ChronicleSessionTable.open(dir, 1_000, Clock.SYSTEM)) {
             assertThat(first.size()).isZero();
             assertThatThrownBy(() -> ChronicleSessionTable.open(dir, 1_000, Clock.SYSTEM)).isInstanceOf(SessionTableException.class)
-                    .hasMessageContaining("another process has it open").hasMessageContaining("node.state-dir");
+                    .hasMessageContaining("another process has it open").hasMessageContaining("node.table-dir");
         }
     }
 

@@ -222,7 +222,7 @@ public final class Lab implements AutoCloseable {
     private void configure(Policy policy) {
         writeClusterKey(directory());
         for (LabNode node : nodes()) {
-            node.mountBpfFileSystem();
+            node.mountFileSystems();
             node.configure(policy);
         }
     }

@@ -58,6 +58,11 @@ public final class LabNode {
     /** Where its fast path is pinned. */
     public Path pins() { return bpfFileSystem().resolve("ambo"); }
 
+    /** In a tmpfs, as on a host. */
+    public Path tableDirectory() { return memory().resolve("ambo"); }
+
+    private Path memory() { return directory.resolve("memory"); }
+
     public Path controlSocket() { return stateDirectory().resolve("control.sock"); }
 
     public Path log() { return directory.resolve("log"); }
@@ -70,6 +75,7 @@ public final class LabNode {
                 node:
                   name: %s
                   state-dir: %s
+                  table-dir: %s
                   pin-dir: %s
                 interfaces:
                   - { name: left, zone: clients }
@@ -81,7 +87,8 @@ public final class LabNode {
                   key-file: %s
                   park: %s
                   members: [a, b]
-                """.formatted(name, stateDirectory(), pins(), syncAddress(), directory.resolveSibling("cluster.key"), policy.park())
+                """.formatted(name, stateDirectory(), tableDirectory(), pins(), syncAddress(), directory.resolveSibling("cluster.key"),
+                policy.park())
                 + policy.yaml());
     }
 
@@ -98,13 +105,19 @@ public final class LabNode {
         }
     }
 
-    void mountBpfFileSystem() {
+    /** What a host has at /sys/fs/bpf and at /dev/shm. */
+    void mountFileSystems() {
+        mount("bpf", bpfFileSystem());
+        mount("tmpfs", memory());
+    }
+
+    private static void mount(String type, Path where) {
         try {
-            Files.createDirectories(bpfFileSystem());
+            Files.createDirectories(where);
         } catch (IOException failed) {
-            throw new LabException("cannot make " + bpfFileSystem(), failed);
+            throw new LabException("cannot make " + where, failed);
         }
-        Command.run("mount", "-t", "bpf", "ambo-lab", bpfFileSystem().toString());
+        Command.run("mount", "-t", type, "ambo-lab", where.toString());
     }
 
     /** Keeps its JVM on these processors (as taskset(1) takes them) from the next start on. */

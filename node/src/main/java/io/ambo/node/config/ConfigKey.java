@@ -22,6 +22,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
     static final List<ConfigKey> ALL = List.of(
             new ConfigKey("node.name", Apply.RESTART, c -> c.node().name()),
             new ConfigKey("node.state-dir", Apply.RESTART, c -> c.node().stateDir().toString()),
+            new ConfigKey("node.table-dir", Apply.RESTART, c -> c.node().tableDir().toString()),
             new ConfigKey("node.pin-dir", Apply.RESTART, c -> c.node().pinDir().toString()),
             new ConfigKey("node.control-socket", Apply.RESTART, c -> c.node().controlSocket().toString()),
             new ConfigKey("node.control-group", Apply.RESTART, c -> c.node().controlGroup()),

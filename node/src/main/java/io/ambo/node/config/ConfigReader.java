@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConfigReader {
     static final String DEFAULT_STATE_DIR = "/var/lib/ambo";
+    static final String DEFAULT_TABLE_DIR = "/dev/shm/ambo";
     static final String DEFAULT_PIN_DIR = "/sys/fs/bpf/ambo";
     private static final int FIRST_NAT_PORT = 1024, LARGEST_POOL_BITS = 8;
     private static final String DAY_LIMIT = "24d";
@@ -51,11 +52,12 @@ final class ConfigReader {
     private NodeConfig readNode(Section section) {
         String name = name(section.value("name"), "name this node, as its peers should see it");
         Path stateDir = path(section.value("state-dir"), DEFAULT_STATE_DIR);
+        Path tableDir = path(section.value("table-dir"), DEFAULT_TABLE_DIR);
         Path pinDir = path(section.value("pin-dir"), DEFAULT_PIN_DIR);
         Path controlSocket = path(section.value("control-socket"), stateDir.resolve("control.sock").toString());
         String controlGroup = section.value("control-group").text("");
         section.close();
-        return new NodeConfig(name, stateDir, pinDir, controlSocket, controlGroup);
+        return new NodeConfig(name, stateDir, tableDir, pinDir, controlSocket, controlGroup);
     }
 
     private List<InterfaceConfig> readInterfaces(Value value) {
