@@ -28,6 +28,12 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--rates", split = ",", description = "setup: new sessions per second to try, rising (${DEFAULT-VALUE})", defaultValue = "20000,40000,60000,80000,100000,130000,160000,200000,250000,300000,400000")
     private List<Integer> rates = List.of();
 
+    @Option(names = "--contender", split = ",", description = "setup: these only (ambo, conntrackd), to look at one more closely")
+    private List<String> contenders = List.of("conntrackd", "ambo");
+
+    @Option(names = "--kind", split = ",", description = "setup: sessions begun so only (tcp, udp)")
+    private List<String> kinds = List.of("tcp", "udp");
+
     @Option(names = "--rounds", description = "turns of each contender (${DEFAULT-VALUE})", defaultValue = "5")
     private int rounds = 5;
 
@@ -55,7 +61,8 @@ public final class BenchCommand implements Callable<Integer> {
             case "latency" -> System.out
                     .print(new Latency(seconds, System.err).run(JvmCommand.home().resolve("ha-tests/target/bench/latency"), json));
             case "setup" ->
-                System.out.print(new Setup(rates, System.err).run(JvmCommand.home().resolve("ha-tests/target/bench/setup"), json));
+                System.out.print(new Setup(rates, contenders, kinds, System.err)
+                        .run(JvmCommand.home().resolve("ha-tests/target/bench/setup"), json));
             case "slow-path" -> {
                 if (flows < 1 || flows > 50_000 || rounds < 1 || roundMs < 100)
                     throw new IllegalArgumentException("--flows is 1 to 50000, --rounds at least 1, --round-ms at least 100");

@@ -16,11 +16,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 
 /**
  * New sessions per second of a synchronised pair, begun by TCP handshakes (RFC 3511, 5.3) and by datagrams: nftables with conntrackd (FT-FW, external cache disabled: entries go straight into the peer's kernel), and
@@ -29,7 +31,7 @@ import java.util.Objects;
 final class Setup {
     private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 6_000_000, SENDER_CPU = 0, LEAST = 3;
     /** Both have had this much to do before anything counts: a JVM compiles what is used. */
-    private static final int WARM_UP_MS = 15_000, WARM_UP_RATE = 20_000;
+    private static final int WARM_UP_MS = Integer.getInteger("ambo.warmup", 15) * 1000, WARM_UP_RATE = 20_000;
     /** A contender that fails at this many rates in a row has had its turn. */
     private static final int FAILURES = 2;
     private static final String CONNTRACKD = "nftables + conntrackd", AMBO = "Ambo";
@@ -75,6 +77,13 @@ final class Setup {
 
         /** Sessions that the peer has. */
         abstract long onPeer();
+
+        void beginStep() {}
+
+        /** What both nodes counted since the step began, as far as it explains a loss; may be empty. */
+        String sinceStepBegan() {
+            return "";
+        }
 
         long best(Kind kind) {
             return steps.stream().filter(step -> step.kind == kind && step.isWhole()).mapToInt(Step::reached).max().orElse(0);
@@ -167,6 +176,8 @@ final class Setup {
     }
 
     private static final class Ambo extends Contender {
+        private final Map<LabNode, Map<String, Long>> counted = new HashMap<>();
+
         Ambo(Line line) {
             super(AMBO, line);
             for (LabNode node : List.of(line.a(), line.b())) node.start();
@@ -175,14 +186,45 @@ final class Setup {
 
         @Override
         long onPeer() { return line.b().status().getSessions(); }
+
+        @Override
+        void beginStep() { for (LabNode node : List.of(line.a(), line.b())) counted.put(node, node.control().counters()); }
+
+        @Override
+        String sinceStepBegan() { return since(line.a()) + since(line.b()); }
+
+        private String since(LabNode node) {
+            Map<String, Long> now = node.control().counters();
+            Map<String, Long> before = counted.getOrDefault(node, Map.of());
+            StringBuilder text = new StringBuilder();
+            new TreeMap<>(now).forEach((name, value) -> {
+                long more = value - before.getOrDefault(name, 0L);
+                if (more != 0) text.append(' ').append(name).append('=').append(more);
+            });
+            return "\n    " + node.name() + ":" + text;
+        }
     }
 
     private final List<Integer> rates;
+    private final List<String> chosen;
+    private final List<Kind> kinds;
     private final PrintStream progress;
 
-    /** @param rates new sessions per second to try, rising */
-    Setup(List<Integer> rates, PrintStream progress) {
+    /**
+     * @param rates      new sessions per second to try, rising
+     * @param contenders conntrackd, ambo, or both
+     * @param kinds      tcp, udp, or both
+     */
+    Setup(List<Integer> rates, List<String> contenders, List<String> kinds, PrintStream progress) {
         this.rates = rates;
+        for (String each : contenders)
+            if (!each.equals("conntrackd") && !each.equals("ambo"))
+                throw new IllegalArgumentException("no contender " + each + "; there are conntrackd and ambo");
+        for (String each : kinds)
+            if (!each.equals("tcp") && !each.equals("udp"))
+                throw new IllegalArgumentException("no kind " + each + "; there are tcp and udp");
+        chosen = List.copyOf(contenders);
+        this.kinds = kinds.stream().map(each -> Kind.valueOf(each.toUpperCase(Locale.ROOT))).toList();
         this.progress = progress;
     }
 
@@ -197,9 +239,9 @@ final class Setup {
         List<Contender> contenders = new ArrayList<>();
         try (ConntrackRoom _ = ConntrackRoom.forEntries(ENTRIES)) {
             try {
-                contenders.add(new Conntrackd(Line.build(policy)));
-                contenders.add(new Ambo(Line.build(policy)));
-                for (Kind kind : Kind.values()) compare(kind, contenders);
+                if (chosen.contains("conntrackd")) contenders.add(new Conntrackd(Line.build(policy)));
+                if (chosen.contains("ambo")) contenders.add(new Ambo(Line.build(policy)));
+                for (Kind kind : kinds) compare(kind, contenders);
                 return report(contenders, directory, json);
             } finally {
                 contenders.forEach(Contender::close);
@@ -218,6 +260,7 @@ final class Setup {
 
     private void step(Kind kind, Contender contender, int rate) {
         Pause.ms(SETTLE_MS);
+        contender.beginStep();
         long peerBefore = contender.onPeer();
         long receivedBefore = contender.counter.received();
         long beganNs = System.nanoTime();
@@ -228,8 +271,8 @@ final class Setup {
                 sent - (contender.onPeer() - peerBefore));
         contender.steps.add(step);
         contender.failures = step.mayRise() ? 0 : contender.failures + 1;
-        progress.printf(Locale.ROOT, "%s %-22s offered %,8d/s, reached %,8d/s: %,d not through, %,d missing on the peer%n", kind,
-                contender.name, rate, step.reached, step.lost, step.missing);
+        progress.printf(Locale.ROOT, "%s %-22s offered %,8d/s, reached %,8d/s: %,d not through, %,d missing on the peer%s%n", kind,
+                contender.name, rate, step.reached, step.lost, step.missing, step.isWhole() ? "" : contender.sinceStepBegan());
     }
 
     private static String report(List<Contender> contenders, Path directory, boolean json) {
@@ -258,6 +301,7 @@ final class Setup {
     }
 
     private static String verdict(List<Contender> contenders) {
+        if (contenders.size() < 2) return "no comparison: one contender only";
         StringBuilder verdict = new StringBuilder();
         for (Kind kind : Kind.values()) {
             long theirs = contenders.getFirst().best(kind);

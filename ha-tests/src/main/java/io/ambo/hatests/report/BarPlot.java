@@ -14,7 +14,8 @@ public final class BarPlot {
 
     /** @param groups values by the names of their bars, by the names of the groups; all groups have the same bars */
     public static String svg(String title, Map<String, ? extends Map<String, Double>> groups) {
-        double highest = groups.values().stream().flatMap(bars -> bars.values().stream()).mapToDouble(Double::doubleValue).max().orElse(1);
+        double highest = groups.values().stream().flatMap(bars -> bars.values().stream()).mapToDouble(Double::doubleValue).max().orElse(0);
+        if (highest <= 0) highest = 1;
         int bars = groups.values().stream().mapToInt(Map::size).max().orElse(1);
         int width = LEFT + groups.size() * (bars * BAR + GAP) + LEGEND;
         StringBuilder svg = new StringBuilder(String.format(Locale.ROOT,

@@ -16,18 +16,17 @@ public final class Scheduling {
 
     /**
      * Sets the nice value of every thread that this process has now (threads that those start later inherit it; on Linux it is an attribute of a thread,
-     * setpriority(2)), but for the JVM's compilers. The collector, and the thread that stops all others for a moment, must
-     * not wait for a processor while packets wait for them.
+     * setpriority(2)). The collector, and the thread that stops all others for a moment, must not wait for a processor while packets wait for them.
      *
-     * @param nice -20, the most of the processor, to 19
+     * @param nice          -20, the most of the processor, to 19
+     * @param compilersNice of the JVM's compilers
      * @return 0, or the largest errno: raising the share needs CAP_SYS_NICE
      */
-    public static int setNiceOfAllButCompilers(int nice) {
+    public static int setNice(int nice, int compilersNice) {
         int worst = 0;
         String[] threads = Objects.requireNonNullElse(new File("/proc/self/task").list(), new String[0]);
         for (String thread : threads) {
-            if (name(thread).contains("Compiler")) continue;
-            int errno = setNice(Integer.parseInt(thread), nice);
+            int errno = setNiceOf(Integer.parseInt(thread), name(thread).contains("Compiler") ? compilersNice : nice);
             if (errno != Errno.ESRCH) worst = Math.max(worst, errno);
         }
         return worst;
@@ -41,7 +40,7 @@ public final class Scheduling {
         }
     }
 
-    private static int setNice(int thread, int nice) {
+    private static int setNiceOf(int thread, int nice) {
         try {
             var captured = Native.captured();
             int result = (int) SET_PRIORITY.invokeExact(captured, PRIO_PROCESS, thread, nice);
