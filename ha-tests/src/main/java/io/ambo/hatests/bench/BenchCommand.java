@@ -28,6 +28,9 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--rates", split = ",", description = "setup: new sessions per second to try, rising (${DEFAULT-VALUE})", defaultValue = "20000,40000,60000,80000,100000,130000,160000,200000,250000,300000,400000")
     private List<Integer> rates = List.of();
 
+    @Option(names = "--warm-up", description = "setup: seconds before anything counts (${DEFAULT-VALUE})", defaultValue = "30")
+    private int warmUp = 30;
+
     @Option(names = "--contender", split = ",", description = "setup: these only (ambo, conntrackd), to look at one more closely")
     private List<String> contenders = List.of("conntrackd", "ambo");
 
@@ -61,7 +64,7 @@ public final class BenchCommand implements Callable<Integer> {
             case "latency" -> System.out
                     .print(new Latency(seconds, System.err).run(JvmCommand.home().resolve("ha-tests/target/bench/latency"), json));
             case "setup" ->
-                System.out.print(new Setup(rates, contenders, kinds, System.err)
+                System.out.print(new Setup(rates, contenders, kinds, warmUp * 1000, System.err)
                         .run(JvmCommand.home().resolve("ha-tests/target/bench/setup"), json));
             case "slow-path" -> {
                 if (flows < 1 || flows > 50_000 || rounds < 1 || roundMs < 100)

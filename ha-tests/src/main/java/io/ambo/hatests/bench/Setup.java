@@ -31,7 +31,7 @@ import java.util.TreeMap;
 final class Setup {
     private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 6_000_000, SENDER_CPU = 0, LEAST = 3;
     /** Both have had this much to do before anything counts: a JVM compiles what is used. */
-    private static final int WARM_UP_MS = Integer.getInteger("ambo.warmup", 15) * 1000, WARM_UP_RATE = 20_000;
+    private static final int WARM_UP_RATE = 20_000;
     /** A contender that fails at this many rates in a row has had its turn. */
     private static final int FAILURES = 2;
     private static final String CONNTRACKD = "nftables + conntrackd", AMBO = "Ambo";
@@ -208,15 +208,18 @@ final class Setup {
     private final List<Integer> rates;
     private final List<String> chosen;
     private final List<Kind> kinds;
+    private final int warmUpMs;
     private final PrintStream progress;
 
     /**
      * @param rates      new sessions per second to try, rising
      * @param contenders conntrackd, ambo, or both
      * @param kinds      tcp, udp, or both
+     * @param warmUpMs   of each contender and kind
      */
-    Setup(List<Integer> rates, List<String> contenders, List<String> kinds, PrintStream progress) {
+    Setup(List<Integer> rates, List<String> contenders, List<String> kinds, int warmUpMs, PrintStream progress) {
         this.rates = rates;
+        this.warmUpMs = warmUpMs;
         for (String each : contenders)
             if (!each.equals("conntrackd") && !each.equals("ambo"))
                 throw new IllegalArgumentException("no contender " + each + "; there are conntrackd and ambo");
@@ -253,7 +256,7 @@ final class Setup {
         for (Contender each : contenders) {
             progress.println(kind + ": warming up " + each.name);
             each.failures = 0;
-            each.source(kind).run(WARM_UP_MS, WARM_UP_RATE);
+            each.source(kind).run(warmUpMs, WARM_UP_RATE);
         }
         for (int rate : rates) for (Contender each : contenders) if (each.failures < FAILURES) step(kind, each, rate);
     }
