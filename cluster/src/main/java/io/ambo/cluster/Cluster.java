@@ -21,6 +21,7 @@ import io.ambo.cluster.time.HybridClock;
 import io.ambo.proto.sync.SyncMessage;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -50,6 +51,7 @@ public final class Cluster implements AutoCloseable {
     private final SyncReceiver receiver;
     private final Questions questions;
     private final EventLog events;
+    private final DirtyBuckets dirty = new DirtyBuckets();
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
 
@@ -99,7 +101,6 @@ public final class Cluster implements AutoCloseable {
         local = NodeId.of(settings.node());
         view = new View(0, local, List.of(local));
         names.put(local.value(), local.name());
-        DirtyBuckets dirty = new DirtyBuckets();
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
         bucketSync = new BucketSync(local, transport, table, clock, random, dirty, replicator::republish, settings.timing().gateRetryMs(),
@@ -165,6 +166,11 @@ public final class Cluster implements AutoCloseable {
     }
 
     public CounterBank<ClusterCounter> counters() { return counters; }
+
+    /** Sends all sessions of these buckets to every peer, soon. What a peer knows already costs nothing but time. */
+    public void resend(BitSet buckets) {
+        buckets.stream().filter(bucket -> bucket < SessionTable.BUCKETS).forEach(dirty::mark);
+    }
 
     /** What happened in the cluster; others of this node may add to it. */
     public EventLog events() { return events; }

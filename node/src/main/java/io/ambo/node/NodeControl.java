@@ -30,6 +30,7 @@ import io.ambo.proto.control.Reload;
 import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Version;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.CRC32C;
@@ -115,6 +116,9 @@ final class NodeControl implements ControlTarget {
 
     @Override
     public SessionTable sessions() { return sessions; }
+
+    @Override
+    public void resend(BitSet buckets) { cluster.resend(buckets); }
 
     @Override
     public long monotonicMs() { return clock.monotonicMs(); }

@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
 
 /** The operator's command. Asks any node of the cluster and shows all of it. */
 @Command(name = "ambo", description = "Ambo, a stateful firewall that runs as an active-active pair. Every command asks one node, and shows the whole cluster.", subcommands = {
-        StatusCommand.class, MembersCommand.class, SessionsCommand.class, CountersCommand.class, EventsCommand.class, ConfigCommand.class,
+        StatusCommand.class, MembersCommand.class, SessionsCommand.class, CountersCommand.class, EventsCommand.class, VerifyCommand.class,
+        ConfigCommand.class,
         ReloadCommand.class,
         RestartCommand.class,
         VersionCommand.class,
@@ -97,7 +98,7 @@ public final class AmboCli implements Runnable, IVersionProvider {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(),
-                "what shall it do? status, members, sessions, counters, events, config, reload, restart, version");
+                "what shall it do? status, members, sessions, counters, events, verify, config, reload, restart, version");
     }
 
     @Override

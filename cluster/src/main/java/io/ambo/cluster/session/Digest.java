@@ -7,8 +7,8 @@ import java.util.Arrays;
  * have the same sessions.
  *
  * <p>
- * Into the hash go key, incarnation and the state of both halves. Not sequence numbers, times and counters, which move with each packet. Tombstones are left
- * out: each node forgets them in its own time, and that is no difference. (A session that one node has closed and the other still has live is one, and so
+ * Into the hash go key, incarnation, owner, what is fixed at birth (zones, rule, translation), and the state of both halves. Not sequence numbers, times and
+ * counters, which move with each packet. Tombstones are left out: each node forgets them in its own time, and that is no difference. (A session that one node has closed and the other still has live is one, and so
  * is found.) Sessions that are due but not yet closed are in: they differ only when one node was not told of a closing, which is what a digest is to find.
  *
  * <p>
@@ -16,6 +16,10 @@ import java.util.Arrays;
  * Immutable.
  */
 public final class Digest {
+    /** The other flags may be set by a packet that is no reason for a delta. */
+    private static final int COMPARED_FLAGS = SessionRecord.ORIGINAL_FROM_HIGH | SessionRecord.MID_STREAM | SessionRecord.RESET_ON_TIMEOUT
+            | SessionRecord.TRANSLATED;
+
     private final long[] sums;
     private final int[] counts;
 
@@ -69,10 +73,14 @@ public final class Digest {
     }
 
     /** What one session adds to its bucket's sum. The same on every node. */
-    static long hash(long keyHash, SessionRecord session) {
+    public static long hash(long keyHash, SessionRecord session) {
         long h = mix(keyHash ^ session.created());
-        h = mix(h ^ ((long) session.epoch() << 32 | session.creator()));
-        return mix(h ^ (session.original().state() << 8 | session.reply().state()));
+        h = mix(h ^ ((long) session.epoch() << 32 | (long) session.owner() << 16 | session.creator()));
+        h = mix(h ^ ((long) session.rule() << 32 | (long) session.fromZone() << 16 | session.toZone()));
+        h = mix(h ^ ((session.flags() & COMPARED_FLAGS) << 16 | session.original().state() << 8 | session.reply().state()));
+        if (session.has(SessionRecord.TRANSLATED))
+            for (int i = 0; i < SessionRecord.TRANSLATION_SIZE; i += 4) h = mix(h ^ session.translationWord(i));
+        return h;
     }
 
     /** The finalizer of MurmurHash3. */

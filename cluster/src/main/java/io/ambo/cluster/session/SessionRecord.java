@@ -334,6 +334,11 @@ public final class SessionRecord {
         return flags() <= ALL_FLAGS && localFlags() <= ALL_LOCAL_FLAGS && timeoutMs() >= 0 && original.plausible() && reply.plausible();
     }
 
+    /** Four bytes of {@link #translation()}, in network order. */
+    int translationWord(int index) {
+        return Integer.reverseBytes(segment.get(JAVA_INT_UNALIGNED, offset + TRANSLATION + index));
+    }
+
     /** One byte of {@link #translation()}, unsigned. */
     int translationByte(int index) {
         return Byte.toUnsignedInt(segment.get(JAVA_BYTE, offset + TRANSLATION + index));

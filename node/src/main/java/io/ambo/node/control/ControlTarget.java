@@ -10,6 +10,7 @@ import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
 import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Version;
+import java.util.BitSet;
 import java.util.List;
 
 /** What a node can say of itself, and the few things it can be told to do. Called on the control threads, several at once; a call may take milliseconds. */
@@ -30,6 +31,9 @@ public interface ControlTarget {
 
     /** Read in slices while packets run. */
     SessionTable sessions();
+
+    /** Sends all sessions of these buckets to every peer, soon. */
+    void resend(BitSet buckets);
 
     /** Now, on the clock of the records' last-seen times. */
     long monotonicMs();

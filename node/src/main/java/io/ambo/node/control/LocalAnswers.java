@@ -62,6 +62,10 @@ public final class LocalAnswers {
             case VERSION -> answer.setVersion(target.version());
             case COUNTERS -> answer.setCounters(counters(request.getCounters().getContains()));
             case RELOAD -> answer.setReload(target.reload(request.getReload().getDryRun()));
+            case VERIFY_DIGEST -> answer.setVerifyDigest(new VerifyReader(target).digest());
+            case VERIFY_RECORDS -> answer.setVerifyRecords(new VerifyReader(target).records(request.getVerifyRecords()));
+            case VERIFY_LOOKUP -> answer.setVerifyLookup(new VerifyReader(target).lookup(request.getVerifyLookup()));
+            case VERIFY_REPAIR -> answer.setVerifyRepair(new VerifyReader(target).repair(request.getVerifyRepair()));
             case EVENTS -> answer.setEvents(EventReader.read(nodeName(), target.events(), request.getEvents()));
             case RESTART -> answer.setRestart(target.restart());
             case SESSION_LIST -> answer.setSessionPage(new SessionReader(target).page(request.getSessionList()));

@@ -5,8 +5,6 @@ import io.ambo.cluster.address.IpAddress;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
-import io.ambo.cluster.session.SessionKey;
-import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.cluster.time.Clock;
@@ -17,9 +15,11 @@ import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
 import io.ambo.proto.control.Restart;
 import io.ambo.proto.control.Version;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 
 /** A node that has sessions and nothing else. */
 final class FakeTarget implements ControlTarget {
@@ -27,9 +27,18 @@ final class FakeTarget implements ControlTarget {
     final HeapSessionTable table = new HeapSessionTable();
     final AtomicInteger reloads = new AtomicInteger();
     final EventLog events = new EventLog(Clock.SYSTEM, 4711);
+    Consumer<BitSet> onResend = buckets -> {};
     private final String name;
 
-    FakeTarget(String name) { this.name = name; }
+    private final String creator;
+
+    FakeTarget(String name) { this(name, name); }
+
+    /** @param creator which node has opened its sessions */
+    FakeTarget(String name, String creator) {
+        this.name = name;
+        this.creator = creator;
+    }
 
     /** An established TCP session from 10.0.0.7 to 203.0.113.10:443, seen 3 s ago. */
     FakeTarget withTcp(int sourcePort) {
@@ -41,7 +50,8 @@ final class FakeTarget implements ControlTarget {
         IpAddress to = Objects.requireNonNull(IpAddress.parse(destination));
         SessionKey key = new SessionKey();
         boolean sourceIsHigh = key.set(from.high(), from.low(), sourcePort, to.high(), to.low(), destinationPort, protocol, 0);
-        SessionRecord session = new SessionRecord().incarnation(2, 4711, NodeId.of(name).value()).owner(NodeId.of(name).value()).zones(1, 2)
+        SessionRecord session = new SessionRecord().incarnation(2, 4711, NodeId.of(creator).value()).owner(NodeId.of(creator).value())
+                .zones(1, 2)
                 .rule(7)
                 .timeoutMs(7_200_000).lastSeenMs(NOW_MS - 3000).addFlags(flags | (sourceIsHigh ? SessionRecord.ORIGINAL_FROM_HIGH : 0));
         session.original().raiseState(halfState);
@@ -78,6 +88,9 @@ final class FakeTarget implements ControlTarget {
 
     @Override
     public SessionTable sessions() { return table; }
+
+    @Override
+    public void resend(BitSet buckets) { onResend.accept(buckets); }
 
     @Override
     public long monotonicMs() { return NOW_MS; }

@@ -3,8 +3,8 @@ package io.ambo.node.control;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A table on the heap for what reads tables: eight slices, by hash. */
 final class HeapSessionTable implements SessionTable {
@@ -12,7 +12,7 @@ final class HeapSessionTable implements SessionTable {
 
     private record Entry(SessionKey key, SessionRecord session) {}
 
-    private final List<Entry> entries = new ArrayList<>();
+    private final List<Entry> entries = new CopyOnWriteArrayList<>();
 
     void add(SessionKey key, SessionRecord session) {
         entries.add(new Entry(new SessionKey().copyFrom(key), new SessionRecord().copyFrom(session)));
