@@ -34,6 +34,7 @@ final class Setup {
     private static final int WARM_UP_RATE = 20_000;
     /** A contender that fails at this many rates in a row has had its turn. */
     private static final int FAILURES = 2;
+    private static final long LONGEST_REST_NS = 20_000_000_000L;
     private static final String CONNTRACKD = "nftables + conntrackd", AMBO = "Ambo";
 
     /** Of the rate that is offered, what must be reached for a higher one to make sense. */
@@ -79,6 +80,11 @@ final class Setup {
         abstract long onPeer();
 
         void beginStep() {}
+
+        /** The other's turn begins: what is left over from this one's must not burden it. */
+        void rest() {}
+
+        void wake() {}
 
         /** What both nodes counted since the step began, as far as it explains a loss; may be empty. */
         String sinceStepBegan() {
@@ -165,6 +171,28 @@ final class Setup {
                     }
                 }
                 """.formatted(address, peer, directory, directory, directory, address, peer); }
+
+        /** It works off what it could not do in time, at most so long; then it stands still. It would go before everything else, being a real-time process. */
+        @Override
+        void rest() {
+            long deadlineNs = System.nanoTime() + LONGEST_REST_NS;
+            for (long before = -1, now = onPeer(); before != now && System.nanoTime() < deadlineNs; now = onPeer()) {
+                before = now;
+                Pause.ms(SETTLE_MS);
+            }
+            signal("STOP");
+        }
+
+        @Override
+        void wake() { signal("CONT"); }
+
+        private void signal(String signal) { for (LabNode node : List.of(line.a(), line.b())) node.host().signal("conntrackd", signal); }
+
+        @Override
+        public void close() {
+            signal("CONT");
+            super.close();
+        }
 
         @Override
         long onPeer() { return count(line.b().host()); }
@@ -256,12 +284,15 @@ final class Setup {
         for (Contender each : contenders) {
             progress.println(kind + ": warming up " + each.name);
             each.failures = 0;
+            each.wake();
             each.source(kind).run(warmUpMs, WARM_UP_RATE);
+            each.rest();
         }
         for (int rate : rates) for (Contender each : contenders) if (each.failures < FAILURES) step(kind, each, rate);
     }
 
     private void step(Kind kind, Contender contender, int rate) {
+        contender.wake();
         Pause.ms(SETTLE_MS);
         contender.beginStep();
         long peerBefore = contender.onPeer();
@@ -273,6 +304,7 @@ final class Setup {
         Step step = new Step(kind, rate, Math.min(rate, reached), sent, sent - (contender.counter.received() - receivedBefore),
                 sent - (contender.onPeer() - peerBefore));
         contender.steps.add(step);
+        contender.rest();
         contender.failures = step.mayRise() ? 0 : contender.failures + 1;
         progress.printf(Locale.ROOT, "%s %-22s offered %,8d/s, reached %,8d/s: %,d not through, %,d missing on the peer%s%n", kind,
                 contender.name, rate, step.reached, step.lost, step.missing, step.isWhole() ? "" : contender.sinceStepBegan());

@@ -33,11 +33,26 @@ public record NetworkNamespace(String name) {
     /** Ends every process in it and removes it. Nothing happens when it is not there. */
     public void delete() {
         if (!exists()) return;
-        for (String pid : Command.attempt(java.time.Duration.ofSeconds(20), "ip", "netns", "pids", name).output().split("\\s+", -1)) {
-            if (pid.isEmpty() || Long.parseLong(pid) == ProcessHandle.current().pid()) continue;
-            ProcessHandle.of(Long.parseLong(pid)).ifPresent(ProcessHandle::destroyForcibly);
-        }
+        for (long pid : processes())
+            if (pid != ProcessHandle.current().pid()) ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
         Command.run("ip", "netns", "delete", name);
+    }
+
+    /** Sends a signal (STOP, CONT, ...) to every process of this program here. */
+    public void signal(String program, String signal) {
+        for (long pid : processes()) {
+            try {
+                if (Files.readString(Path.of("/proc", Long.toString(pid), "comm")).strip().equals(program))
+                    Command.run("kill", "-" + signal, Long.toString(pid));
+            } catch (IOException gone) {
+                // It ended in between.
+            }
+        }
+    }
+
+    private long[] processes() {
+        String pids = Command.attempt(java.time.Duration.ofSeconds(20), "ip", "netns", "pids", name).output();
+        return java.util.Arrays.stream(pids.strip().split("\\s+", -1)).filter(pid -> !pid.isEmpty()).mapToLong(Long::parseLong).toArray();
     }
 
     public boolean exists() { return Files.exists(DIRECTORY.resolve(name)); }

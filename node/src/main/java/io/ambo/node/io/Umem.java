@@ -45,7 +45,8 @@ public final class Umem implements AutoCloseable {
     }
 
     /**
-     * Reserves and zeroes the memory.
+     * Reserves and zeroes the memory, in large pages where the kernel has them: frames are used in turn, so that each packet meets a page that the processor
+     * has forgotten.
      *
      * @param frameCount frames of {@link #FRAME_SIZE} bytes, see {@link #framesFor}
      * @throws io.ambo.node.sys.SysException when there is not as much memory
@@ -54,7 +55,9 @@ public final class Umem implements AutoCloseable {
         if (frameCount < 1) throw new IllegalArgumentException("frames: " + frameCount);
         Libc.raiseMemlockLimit();
         MemorySegment memory = Libc.mmap((long) frameCount << FRAME_SHIFT, Libc.PROT_READ | Libc.PROT_WRITE,
-                Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_POPULATE, -1, 0);
+                Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS, -1, 0);
+        Libc.preferLargePages(memory);
+        memory.fill((byte) 0);
         return new Umem(memory, frameCount);
     }
 

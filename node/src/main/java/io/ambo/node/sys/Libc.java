@@ -31,6 +31,7 @@ public final class Libc {
     private static final MethodHandle SETSOCKOPT = Native.errnoFunction("setsockopt", INT, INT, INT, INT, POINTER, INT);
     private static final MethodHandle GETSOCKOPT = Native.errnoFunction("getsockopt", INT, INT, INT, INT, POINTER, POINTER);
     private static final MethodHandle MMAP = Native.errnoFunction("mmap", LONG, LONG, LONG, INT, INT, INT, LONG);
+    private static final MethodHandle MADVISE = Native.errnoFunction("madvise", INT, LONG, LONG, INT);
     private static final MethodHandle MUNMAP = Native.errnoFunction("munmap", INT, LONG, LONG);
     private static final MethodHandle SENDTO = Native.errnoFunction("sendto", LONG, INT, POINTER, LONG, INT, POINTER, INT);
     private static final MethodHandle RECVFROM = Native.errnoFunction("recvfrom", LONG, INT, POINTER, LONG, INT, POINTER, POINTER);
@@ -42,6 +43,8 @@ public final class Libc {
     private static final MethodHandle IF_NAMETOINDEX = Native.errnoFunction("if_nametoindex", INT, POINTER);
     private static final MethodHandle IF_INDEXTONAME = Native.errnoFunction("if_indextoname", LONG, INT, POINTER);
     private static final MethodHandle SETRLIMIT = Native.errnoFunction("setrlimit", INT, INT, POINTER);
+
+    private static final int MADV_HUGEPAGE = 14;
 
     private Libc() {}
 
@@ -124,6 +127,15 @@ public final class Libc {
                 throw failure("map memory", captured, "bytes=" + sizeBytes + " fd=" + fd + " offset=" + offset,
                         "give the process more memory, or configure fewer or smaller rings");
             return MemorySegment.ofAddress(address).reinterpret(sizeBytes);
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** Asks for large pages behind a mapping that has not been touched yet. A wish: a kernel that has none gives small ones. */
+    public static void preferLargePages(MemorySegment memory) {
+        try {
+            int _ = (int) MADVISE.invokeExact(Native.captured(), memory.address(), memory.byteSize(), MADV_HUGEPAGE);
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);
         }
