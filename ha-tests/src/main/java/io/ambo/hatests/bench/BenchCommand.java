@@ -28,8 +28,8 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--rates", split = ",", description = "setup: new sessions per second to try, rising (${DEFAULT-VALUE})", defaultValue = "20000,40000,60000,80000,100000,130000,160000,200000,250000,300000,400000")
     private List<Integer> rates = List.of();
 
-    @Option(names = "--warm-up", description = "setup: seconds before anything counts (${DEFAULT-VALUE})", defaultValue = "30")
-    private int warmUp = 30;
+    @Option(names = "--warm-up", description = "setup: seconds before anything counts (${DEFAULT-VALUE})", defaultValue = "60")
+    private int warmUp = 60;
 
     @Option(names = "--contender", split = ",", description = "setup: these only (ambo, conntrackd), to look at one more closely")
     private List<String> contenders = List.of("conntrackd", "ambo");
