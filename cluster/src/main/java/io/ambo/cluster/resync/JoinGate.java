@@ -55,7 +55,8 @@ public final class JoinGate {
     public GateState state() { return state; }
 
     public void onMembership(Membership now, long nowMs) {
-        if (membership == null) founder = now.view().members().getFirst().equals(now.view().local());
+        // The place of a predecessor that has not been given up yet is not this node's.
+        if (membership == null) founder = now.clash().isEmpty() && now.view().members().getFirst().equals(now.view().local());
         membership = now;
         tried.removeIf(peer -> !now.view().members().contains(peer));
         evaluate(nowMs);

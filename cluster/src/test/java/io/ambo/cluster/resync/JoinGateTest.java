@@ -164,6 +164,17 @@ class JoinGateTest {
         assertThat(gate.state().open()).isTrue();
     }
 
+    /** Seed 135 of the simulation: it stood in its predecessor's place, so it took itself for the first of the cluster, and opened with an empty table. */
+    @Test
+    void aNodeThatComesBackBeforeItsPredecessorIsGivenUpIsNoFounder() {
+        gate.onMembership(new Membership(new View(1, C, List.of(C, A)), List.of(), "two nodes of one name"), nowMs);
+        members(A, C);
+        assertThat(gate.state().open()).isFalse();
+        assertThat(gate.nextPeer(nowMs)).isEqualTo(A);
+        gate.onCompared(A, JoinGate.Outcome.EQUAL, "", nowMs);
+        assertThat(gate.state().open()).isTrue();
+    }
+
     @Test
     void progressIsTold() {
         members(A, C);
