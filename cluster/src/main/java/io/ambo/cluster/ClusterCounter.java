@@ -43,7 +43,8 @@ public enum ClusterCounter implements CounterName {
     LISTENER_FAILED("exceptions that the appliance threw at the cluster; a bug"),
     STRAYS_SENT("strays handed to a peer, which may know their session"),
     STRAYS_RECEIVED("strays that a peer handed over"),
-    STRAYS_UNSENT("strays not handed to a peer: too many at once, or none is there");
+    STRAYS_UNSENT("strays not handed to a peer: too many at once, or none is there"),
+    MERGES_OUTLIVED("sessions that go on in a new epoch: a peer had closed them on stale knowledge, or had a copy that was never answered");
     // @formatter:on
 
     private final String help;

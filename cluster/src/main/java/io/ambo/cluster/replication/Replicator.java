@@ -171,7 +171,8 @@ public final class Replicator implements AutoCloseable {
             publishLater(key);
     }
 
-    private void publishLater(SessionKey key) {
+    /** Any thread: all peers are to be told of the session's present state, by way of the resync thread. */
+    public void publishLater(SessionKey key) {
         table.update(key, (itself, session) -> {
             session.changeLocalFlags(0, SessionRecord.UNPUBLISHED);
             dirty.mark(SessionTable.bucket(itself));
@@ -191,12 +192,13 @@ public final class Replicator implements AutoCloseable {
         }
         firstRing = (firstRing + 1) % rings.length;
         if (writer.count() > 0) sendBatch();
-        return work > 0 ? work : practise();
+        return work;
     }
 
     /**
      * The first message through a cold JVM takes tens of milliseconds, longer than the peer parks a stray. So empty batches go first, whenever the first
-     * peer has appeared: both sides' encoding, encryption and sockets have run before the first delta. @return 1 as long as there is more to do
+     * peer has appeared: both sides' encoding, encryption and sockets have run before the first delta. The thread's own affair: a replicator that is stepped
+     * has nothing to warm. @return 1 as long as there is more to do
      */
     private int practise() {
         int wanted = practicesWanted;
@@ -226,15 +228,13 @@ public final class Replicator implements AutoCloseable {
     private void loop() {
         while (running) {
             try {
-                if (doWork() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
+                if (doWork() == 0 && practise() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
                 else if (writer.count() >= CROWD && writer.count() < deltasPerBatch)
                     LockSupport.parkNanos(this, writer.count() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
             }
         }
-        practicesWanted = 0;
-        practices = 0;
         int lastRounds = 0;
         while (doWork() > 0 && lastRounds < 1000) lastRounds++;
     }

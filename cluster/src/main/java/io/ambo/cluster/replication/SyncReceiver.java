@@ -134,6 +134,7 @@ public final class SyncReceiver {
             // Asked after the merge: a worker parks first and looks again then, so that one of the two sees the other.
             if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, batch.key(i));
             if (outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, batch.key(i));
+            if (outcome == SessionTable.Merge.OUTLIVED) replicator.publishLater(batch.key(i));
         }
         if (batch.acknowledge()) acknowledge(desk, sender, batch);
         desk.counters.increment(ClusterCounter.BATCHES_RECEIVED);
@@ -161,6 +162,7 @@ public final class SyncReceiver {
                 unexplained++;
             if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, chunk.key(i));
             if (repair && outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, chunk.key(i));
+            if (outcome == SessionTable.Merge.OUTLIVED) replicator.publishLater(chunk.key(i));
         }
         desk.counters.add(ClusterCounter.RESYNC_RECORDS_RECEIVED, chunk.count());
         if (chunk.comparison() != 0)
@@ -204,6 +206,7 @@ public final class SyncReceiver {
             case UNCHANGED -> ClusterCounter.MERGES_UNCHANGED;
             case REPLACED -> ClusterCounter.MERGES_REPLACED;
             case LOST -> ClusterCounter.MERGES_LOST;
+            case OUTLIVED -> ClusterCounter.MERGES_OUTLIVED;
             case FULL -> ClusterCounter.MERGES_FULL;
         });
         return outcome;

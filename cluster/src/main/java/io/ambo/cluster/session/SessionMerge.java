@@ -13,8 +13,9 @@ import java.lang.foreign.MemorySegment;
  * tombstone's epoch + 1. The obvious rule without epochs ("of two live ones the earlier wins, a closed one loses to a newer one") is not associative: with
  * a1 created before b and a1' its tombstone, (a1 + b) + a1' is a1', but a1 + (b + a1') is a1 or b.</li>
  * <li>within one incarnation each field climbs by itself: flags by "or", states by maximum, sequence numbers as below, last seen, owner and counters by
- * maximum; what is fixed at birth (zones, rule, translation) by unsigned maximum, should two copies ever disagree. The timeout is that of the tombstone if
- * there is one (of two the longer), else that of the copy that was seen last (the longer on a tie).</li>
+ * maximum; what is fixed at birth (zones, rule, translation) by unsigned maximum, should two copies ever disagree. Timeout and last seen are those of the
+ * tombstone if there is one (of two the longer, and the later): who closed the session on stale knowledge is to be known by it, whoever passes the tombstone
+ * on. Else the timeout is that of the copy that was seen last (the longer on a tie).</li>
  * </ol>
  * Local flags are not replicated. What this node has seen stays noted; that it followed a flow to its newest packet ends when a peer tells something newer.
  *
@@ -25,7 +26,7 @@ import java.lang.foreign.MemorySegment;
  * otherwise the serial order does. So a half that is stale is never copied back.
  *
  * <p>
- * {@link #merge} is the join preceded by one local act: see {@link #outlives}.
+ * {@link #merge} is the join preceded by one local act, by which a session goes on in a new epoch: see {@link #outlives} and {@link #isAhead}.
  */
 public final class SessionMerge {
     /** Bytes that two copies of a flow may be apart and still be compared by serial number: half of what RFC 1982 could tell, since counters are coarse. */
@@ -36,15 +37,15 @@ public final class SessionMerge {
     private SessionMerge() {}
 
     /**
-     * Merges a peer's copy into this node's. When the local session has traffic here that the peer's tombstone does not know of, it goes on in a new epoch
-     * (and the outcome is {@link SessionTable.Merge#LOST}: the sender has yet to hear of it).
+     * Merges a peer's copy into this node's. When the local session has traffic here that the peer's tombstone does not know of, or is established and the
+     * peer's is not, it goes on in a new epoch (and the outcome is {@link SessionTable.Merge#OUTLIVED}: the peers have yet to hear of it).
      *
-     * @return ADVANCED, UNCHANGED, REPLACED or LOST
+     * @return ADVANCED, UNCHANGED, REPLACED, LOST or OUTLIVED
      */
     public static SessionTable.Merge merge(SessionRecord local, SessionRecord remote) {
-        if (outlives(local, remote)) {
+        if (outlives(local, remote) || isAhead(local, remote)) {
             local.incarnation(remote.epoch() + 1, local.created(), local.creator());
-            return SessionTable.Merge.LOST;
+            return SessionTable.Merge.OUTLIVED;
         }
         return join(local, remote);
     }
@@ -57,6 +58,35 @@ public final class SessionMerge {
     static boolean outlives(SessionRecord local, SessionRecord remote) {
         return remote.has(SessionRecord.CLOSED) && !local.has(SessionRecord.CLOSED) && local.hasLocal(SessionRecord.SEEN_HERE)
                 && local.lastSeenMs() - remote.lastSeenMs() > OUTLIVE_MS && compareIncarnations(local, remote) <= 0;
+    }
+
+    /**
+     * True when the peer's incarnation would win although the ends talk by way of this node's, which is established:
+     * <ul>
+     * <li>two nodes have opened the session by copies of one first packet, and of the two this one alone has been answered from both sides. The other would take
+     * its translation from it, and what is known of its windows. Which of the two came about earlier is no better judge: hosts' clocks differ, and a packet may
+     * have waited in a node that was paused;
+     * <li>the peer's is an earlier connection of the same ends, which is over, and was opened more often: it comes from a node that was away meanwhile.
+     * </ul>
+     */
+    static boolean isAhead(SessionRecord local, SessionRecord remote) {
+        if (compareIncarnations(local, remote) >= 0 || local.has(SessionRecord.CLOSED) || remote.has(SessionRecord.CLOSED)) return false;
+        if (!isEstablished(local)) return false;
+        return local.epoch() == remote.epoch() ? !isEstablished(remote) : isOver(remote) && !isOver(local) && isLater(local, remote);
+    }
+
+    /** Another connection, seen well after the last packet of the other. */
+    private static boolean isLater(SessionRecord local, SessionRecord remote) {
+        boolean another = local.created() != remote.created() || local.creator() != remote.creator();
+        return another && local.lastSeenMs() - remote.lastSeenMs() > OUTLIVE_MS;
+    }
+
+    private static boolean isOver(SessionRecord session) {
+        return session.original().state() == TcpHalf.CLOSED && session.reply().state() == TcpHalf.CLOSED;
+    }
+
+    private static boolean isEstablished(SessionRecord session) {
+        return session.original().state() >= TcpHalf.ESTABLISHED && session.reply().state() >= TcpHalf.ESTABLISHED;
     }
 
     /**
@@ -84,7 +114,7 @@ public final class SessionMerge {
     }
 
     private static boolean joinFields(SessionRecord local, SessionRecord remote) {
-        boolean climbed = joinTimeout(local, remote);
+        boolean climbed = joinTimes(local, remote);
         climbed |= joinFlow(local, remote, false);
         climbed |= joinFlow(local, remote, true);
         climbed |= joinBirth(local, remote);
@@ -102,19 +132,22 @@ public final class SessionMerge {
             local.owner(remote.owner());
             climbed = true;
         }
-        if (remote.lastSeenMs() > local.lastSeenMs()) {
-            local.lastSeenMs(remote.lastSeenMs());
-            climbed = true;
-        }
         return climbed;
     }
 
-    /** Before flags and last seen are joined: it needs both as they were. */
-    private static boolean joinTimeout(SessionRecord local, SessionRecord remote) {
+    /** Before flags are joined: it needs them as they were. */
+    private static boolean joinTimes(SessionRecord local, SessionRecord remote) {
         int timeoutMs = joinedTimeoutMs(local, remote);
-        if (timeoutMs == local.timeoutMs()) return false;
-        local.timeoutMs(timeoutMs);
+        long lastSeenMs = joinedLastSeenMs(local, remote);
+        if (timeoutMs == local.timeoutMs() && lastSeenMs == local.lastSeenMs()) return false;
+        local.timeoutMs(timeoutMs).lastSeenMs(lastSeenMs);
         return true;
+    }
+
+    private static long joinedLastSeenMs(SessionRecord local, SessionRecord remote) {
+        boolean localClosed = local.has(SessionRecord.CLOSED);
+        if (localClosed != remote.has(SessionRecord.CLOSED)) return localClosed ? local.lastSeenMs() : remote.lastSeenMs();
+        return Math.max(local.lastSeenMs(), remote.lastSeenMs());
     }
 
     private static int joinedTimeoutMs(SessionRecord local, SessionRecord remote) {

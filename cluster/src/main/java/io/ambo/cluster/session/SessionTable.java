@@ -31,7 +31,9 @@ public interface SessionTable extends AutoCloseable {
         /** The local incarnation wins; the sender has yet to hear of it. */
         LOST,
         /** No room: counted, the bucket is dirty. */
-        FULL
+        FULL,
+        /** The session here goes on in a new epoch: all have yet to hear of it. */
+        OUTLIVED
     }
 
     /** Sees a session in place, under its lock; key and record are valid during the call only. */
