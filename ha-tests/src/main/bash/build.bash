@@ -17,6 +17,12 @@ java_options_for_tools() {
     JAVA_OPTIONS+=(-XX:+UseParallelGC -Xms256m -Xmx1g)
 }
 
+# The simulation: one thread, much short-lived memory.
+java_options_for_simulation() {
+    read_jvm_options
+    JAVA_OPTIONS+=(-XX:+UseSerialGC -Xmx1g)
+}
+
 # The operator's CLI: starts fast, lives briefly.
 java_options_for_cli() {
     read_jvm_options

@@ -4,11 +4,12 @@ import static java.util.Objects.requireNonNull;
 
 import io.ambo.hatests.bench.BenchCommand;
 import io.ambo.hatests.drill.DrillCommand;
+import io.ambo.hatests.sim.SimCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** The tools of the proof, as the launcher starts them: lab, drill, bench. */
-@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class, BenchCommand.class })
+/** The tools of the proof, as the launcher starts them: lab, drill, simulation, bench. */
+@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class, SimCommand.class, BenchCommand.class })
 public final class HaTests {
     private HaTests() {}
 
