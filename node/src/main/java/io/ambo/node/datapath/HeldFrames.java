@@ -47,6 +47,8 @@ final class HeldFrames {
 
     /** Queues a frame. @return false when the queue is full; the frame stays the caller's */
     boolean hold(long frame, int length, int port, long tag, long deadlineNs) {
+        // Slots that were released in the middle are free once the head has passed them.
+        if (tail - head > mask) first();
         if (size >= limit || tail - head > mask) return false;
         int slot = (int) tail & mask;
         frames[slot] = frame;

@@ -63,6 +63,14 @@ class HeldFramesTest {
     }
 
     @Test
+    void whatWasReleasedByItsTagMakesRoomAtOnce() {
+        HeldFrames held = new HeldFrames(8);
+        for (int frame = 1; frame <= 8; frame++) held.hold(frame, 60, 0, 1, 10);
+        held.releaseTagged(1, sink);
+        assertThat(held.hold(9, 60, 0, 2, 10)).isTrue();
+    }
+
+    @Test
     void behavesAsAListInAnyOrderOfCalls() {
         long seed = Long.getLong("ambo.seed", System.nanoTime());
         System.out.println("HeldFramesTest seed " + seed);
