@@ -2,7 +2,7 @@
 //
 //   frame --> flow cache ------> out of the next hop's interface: an established flow, and nothing special about the packet
 //         --> parse --> classify --> the kernel   what is for this host, and what is neither TCP nor UDP nor ICMP
-//                                --> punt         to the worker (Java) of the queue; dropped while the gate is closed or no worker is there
+//                                --> punt         to the worker (Java) of the queue; while it cannot take it to a peer on the link, if one is known; else dropped
 //
 // One program serves all interfaces; it finds the port by the interface's index.
 #include "flow.h"
@@ -22,7 +22,7 @@ int ambo(struct xdp_md *ctx)
 
     struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
     enum ambo_verdict verdict = classify(&packet, port);
-    if (verdict == AMBO_punted || verdict == AMBO_punted_malformed) return punt(ctx, port, verdict == AMBO_punted ? reason : verdict);
+    if (verdict == AMBO_punted || verdict == AMBO_punted_malformed) return punt(ctx, port, &packet, verdict == AMBO_punted ? reason : verdict);
     count(verdict);
     return verdict < AMBO_punted ? XDP_PASS : XDP_DROP;
 }

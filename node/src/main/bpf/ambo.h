@@ -27,7 +27,8 @@
     X(forwarded)                    \
     X(punted_out_of_window)         \
     X(punted_next_hop)              \
-    X(dropped_no_headroom)
+    X(dropped_no_headroom)          \
+    X(handed_to_deputy)
 
 enum ambo_verdict {
 #define X(name) AMBO_##name,
@@ -51,8 +52,9 @@ struct ambo_settings {
     __u32 route_generation; // another number with each change of routes, neighbours or links
     __u32 reserved;
     __u64 forward_until_ns; // CLOCK_MONOTONIC_COARSE; the node moves it on while it lives
+    __u64 process_until_ns; // the same, a moment ahead: beyond it the process is silent
 };
-_Static_assert(sizeof(struct ambo_settings) == 24, "shared with XdpProgram");
+_Static_assert(sizeof(struct ambo_settings) == 32, "shared with XdpProgram");
 
 // Map `ports`, by interface index: which of the node's ports that is, and the hardware address it answers to. Map `near_ports` has the same in an array,
 // by the lowest bits of the index, which costs a tenth of a hash look-up; of two that would share a place there, the second is only in the other.
@@ -77,6 +79,13 @@ struct ambo_egress {
     __u32 vlan;    // 0: no tag
 };
 _Static_assert(sizeof(struct ambo_egress) == 8, "shared with XdpProgram");
+
+// Value of map `deputies`, by struct ambo_vlan (id 0: no tag): the peer on that link that takes what this node cannot take.
+struct ambo_deputy {
+    __u16 mac[3]; // network order, as in the frame
+    __u16 reserved;
+};
+_Static_assert(sizeof(struct ambo_deputy) == 8, "shared with XdpProgram");
 
 // Key of map `flows4`: both ends of a session, the lower one (by address, then port) first. Network order.
 struct ambo_flow_key4 {

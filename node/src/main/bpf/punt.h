@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ambo.h"
+#include "deputy.h"
 
 // By port * AMBO_MAX_QUEUES + queue. A socket that is closed, by its process or by the end of it, leaves the map by itself.
 struct {
@@ -39,10 +40,26 @@ static __always_inline int is_gate_open(void)
     return now && now->gate_open;
 }
 
-static __always_inline int punt(const struct xdp_md *ctx, const struct ambo_port *port, enum ambo_verdict verdict)
+// Whether the process would take it. `process_until_ns` is 0 while nobody can be its deputy.
+static __always_inline int is_taking(void)
+{
+    __u32 key = 0;
+    const struct ambo_settings *now = bpf_map_lookup_elem(&settings, &key);
+    return now && now->gate_open && (!now->process_until_ns || bpf_ktime_get_coarse_ns() < now->process_until_ns);
+}
+
+static __always_inline int punt(const struct xdp_md *ctx, const struct ambo_port *port, const struct packet *packet, enum ambo_verdict verdict)
 {
     __u32 queue = ctx->rx_queue_index;
     int action = XDP_DROP;
+    if (!is_taking()) {
+        action = hand_to_deputy(ctx, port, packet);
+        if (action >= 0) {
+            count(AMBO_handed_to_deputy);
+            return action;
+        }
+        action = XDP_DROP;
+    }
     if (!is_gate_open()) {
         verdict = AMBO_dropped_gate_closed;
     } else {

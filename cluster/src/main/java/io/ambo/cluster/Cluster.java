@@ -2,12 +2,14 @@ package io.ambo.cluster;
 
 import io.ambo.cluster.jgroups.JGroupsTransport;
 import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.NodeState;
 import io.ambo.cluster.membership.Ownership;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
 import io.ambo.cluster.replication.DirtyBuckets;
+import io.ambo.cluster.replication.NodeStateCodec;
 import io.ambo.cluster.replication.Questions;
 import io.ambo.cluster.replication.Replicator;
 import io.ambo.cluster.replication.StrayOutlet;
@@ -22,8 +24,11 @@ import io.ambo.proto.sync.SyncMessage;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.BitSet;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
@@ -54,6 +59,11 @@ public final class Cluster implements AutoCloseable {
     private final DirtyBuckets dirty = new DirtyBuckets();
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
+    /** The view without those that drain. Both are written under this object's lock. */
+    private volatile View owners;
+    private Set<Integer> draining = Set.of();
+    private final Set<NodeId> lostHosts = new HashSet<>();
+    private volatile boolean hasLivingPeers;
 
     /**
      * Joins, or is the first. Returns after the first view is known (a lone start: {@code timing.joinMs} later); the gate may open long after that, so listen
@@ -100,6 +110,7 @@ public final class Cluster implements AutoCloseable {
         this.listener = listener;
         local = NodeId.of(settings.node());
         view = new View(0, local, List.of(local));
+        owners = view;
         names.put(local.value(), local.name());
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
@@ -147,9 +158,65 @@ public final class Cluster implements AutoCloseable {
 
     public GateState gate() { return bucketSync.gate(); }
 
-    /** True when this node answers for the session's expiry: the record names it, or the named node is gone and this one is the heir. */
+    /** True when this node answers for the session's expiry: the record names it, or the named node is gone or drains and this one is the heir. */
     public boolean owns(SessionKey key, SessionRecord session) {
-        return Ownership.owner(view, key, session.owner()) == local.value();
+        return Ownership.owner(owners, key, session.owner()) == local.value();
+    }
+
+    /**
+     * Tells each of these peers this node's state, once, without waiting; it may be lost. Peers that have left the view are told too, as far as they can be
+     * reached: after a split it is the first word.
+     */
+    public void tellState(Collection<NodeId> peers, NodeState state) {
+        byte[] message = NodeStateCodec.encode(state);
+        for (NodeId peer : peers) {
+            transport.sendHint(peer, message, 0, message.length);
+            count(ClusterCounter.STATES_SENT);
+        }
+    }
+
+    /** Members that shall own nothing, by node id. While others are there, those are the owners of all that these have opened. */
+    public synchronized void draining(Set<Integer> nodeIds) {
+        draining = Set.copyOf(nodeIds);
+        owners = owners(view, draining);
+    }
+
+    /** A peer's host does not answer any more: the view is asked to go on without it, unless it answers the transport's own question. */
+    public void onHostLost(NodeId peer) {
+        count(ClusterCounter.HOSTS_LOST);
+        synchronized (this) {
+            lostHosts.add(peer);
+            hasLivingPeers = hasLivingPeers(view);
+        }
+        transport.suspect(peer);
+    }
+
+    /** It does again. */
+    public synchronized void onHostFound(NodeId peer) {
+        lostHosts.remove(peer);
+        hasLivingPeers = hasLivingPeers(view);
+    }
+
+    /** Somebody else is in the view, and not only because its death has yet to be noticed there. */
+    public boolean hasLivingPeers() {
+        return hasLivingPeers;
+    }
+
+    private boolean hasLivingPeers(View now) {
+        for (NodeId member : now.members()) if (!member.equals(local) && !lostHosts.contains(member)) return true;
+        return false;
+    }
+
+    private static View owners(View view, Set<Integer> draining) {
+        List<NodeId> left = view.members().stream().filter(member -> !draining.contains(member.value())).toList();
+        return left.isEmpty() ? view : new View(view.id(), view.local(), left);
+    }
+
+    private synchronized void view(View now) {
+        view = now;
+        owners = owners(now, draining);
+        lostHosts.retainAll(now.members());
+        hasLivingPeers = hasLivingPeers(now);
     }
 
     /**
@@ -214,7 +281,7 @@ public final class Cluster implements AutoCloseable {
         public void onMembership(Transport.Membership membership) {
             View before = view;
             View now = membership.view();
-            view = now;
+            view(now);
             for (NodeId member : now.members()) names.put(member.value(), member.name());
             count(ClusterCounter.VIEWS);
             // Peers count from here on: what workers change after this line is published.

@@ -44,7 +44,10 @@ public enum ClusterCounter implements CounterName {
     STRAYS_SENT("strays handed to a peer, which may know their session"),
     STRAYS_RECEIVED("strays that a peer handed over"),
     STRAYS_UNSENT("strays not handed to a peer: too many at once, or none is there"),
-    MERGES_OUTLIVED("sessions that go on in a new epoch: a peer had closed them on stale knowledge, or had a copy that was never answered");
+    MERGES_OUTLIVED("sessions that go on in a new epoch: a peer had closed them on stale knowledge, or had a copy that was never answered"),
+    STATES_SENT("states of this node sent to a peer"),
+    STATES_RECEIVED("states that peers have told"),
+    HOSTS_LOST("peers whose host stopped answering on the sync link");
     // @formatter:on
 
     private final String help;

@@ -1,5 +1,7 @@
 package io.ambo.cluster;
 
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.NodeState;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.session.SessionKey;
 
@@ -25,6 +27,9 @@ public interface ClusterListener {
 
     /** Membership changed. */
     void onView(View view);
+
+    /** A peer, or somebody who has been one, has told its state; it may be an old one. */
+    default void onState(NodeId peer, NodeState state) {}
 
     /** The gate moved: traffic may be taken only while it is open. */
     void onGate(GateState gate);

@@ -7,11 +7,16 @@ import io.ambo.cluster.ClusterListener;
 import io.ambo.cluster.ClusterSettings;
 import io.ambo.cluster.EventLog;
 import io.ambo.cluster.GateState;
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.NodeState;
+import io.ambo.cluster.membership.Presence;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.session.ChronicleSessionTable;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.time.Clock;
 import io.ambo.cluster.time.HybridClock;
+import io.ambo.node.addresses.AddressKeeper;
+import io.ambo.node.config.ClusterWide;
 import io.ambo.node.config.Config;
 import io.ambo.node.config.Transport;
 import io.ambo.node.control.ControlServer;
@@ -25,6 +30,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -45,11 +51,15 @@ public final class Node implements AutoCloseable {
     private static final long CLOCK_AHEAD_LIMIT_MS = 60_000;
 
     private static final long RESTART_DELAY_NS = 200_000_000;
+    private static final long MS = 1_000_000;
+    /** A peer whose process has not told its state (ten times a second) for so long is silent. */
+    private static final long STATE_TIMEOUT_NS = 500 * MS;
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
 
     /** What is pinned is left to the next process. A start that fails leaves what it has found. */
     private volatile boolean fastPathStays;
+    private volatile @Nullable AddressKeeper keeper;
 
     private Node() {}
 
@@ -99,12 +109,21 @@ public final class Node implements AutoCloseable {
         datapath.localAddressesChanged();
         events.attach(datapath);
         datapath.start();
-        running.onChange(datapath::policy);
         rehearsal.join();
+        AddressKeeper addresses = part(addressKeeper(config, network, program, cluster, new SettingsCheck(cluster, running), clock));
+        keeper = addresses;
+        events.attach(addresses);
+        addresses.onView(cluster.view());
         events.open(cluster.gate());
         fastPathStays = false;
+        addresses.start();
+        running.onChange(changed -> {
+            datapath.policy(changed);
+            addresses.configure(changed.addresses(), changed.tracking(), ClusterWide.digest(changed));
+        });
 
-        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program, this::onRestart);
+        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program, addresses,
+                this::onRestart);
         LocalAnswers answers = new LocalAnswers(control);
         cluster.answerWith(answers::answer);
         ControlServer server = part(
@@ -135,6 +154,33 @@ public final class Node implements AutoCloseable {
         } catch (ClusterException failed) {
             throw new IllegalStateException(failed.getMessage(), failed);
         }
+    }
+
+    private static AddressKeeper addressKeeper(Config config, KernelNetwork network, XdpProgram program, Cluster cluster,
+            SettingsCheck check, Clock clock) {
+        Presence.Timing timing = new Presence.Timing(config.cluster().probeMs() * MS, config.cluster().probeTimeoutMs() * MS,
+                STATE_TIMEOUT_NS, config.cluster().processTimeoutMs() * MS);
+        AddressKeeper.Settings settings = new AddressKeeper.Settings(cluster.local(), config.cluster().bindAddress(), timing,
+                config.node().stateDir());
+        AddressKeeper.Peers peers = new AddressKeeper.Peers() {
+            @Override
+            public void tell(Collection<NodeId> to, NodeState state) { cluster.tellState(to, state); }
+
+            @Override
+            public void draining(Set<Integer> nodeIds) { cluster.draining(nodeIds); }
+
+            @Override
+            public void hostLost(NodeId peer) { cluster.onHostLost(peer); }
+
+            @Override
+            public void hostFound(NodeId peer) { cluster.onHostFound(peer); }
+
+            @Override
+            public void settingsDiffer(NodeId peer) { check.onDifference(peer); }
+        };
+        return new AddressKeeper(settings, config.addresses(), config.tracking(), ClusterWide.digest(config), network, program,
+                cluster.events(),
+                peers, cluster.view(), clock);
     }
 
     private static ClusterSettings.Timing timing(Config config) {
@@ -168,6 +214,8 @@ public final class Node implements AutoCloseable {
 
     private void onRestart() {
         fastPathStays = true;
+        AddressKeeper running = keeper;
+        if (running != null) running.keepAddresses();
         Thread.ofPlatform().name("ambo-restart").start(() -> {
             // The answer is on its way to the operator.
             LockSupport.parkNanos(RESTART_DELAY_NS);
@@ -197,11 +245,14 @@ public final class Node implements AutoCloseable {
     private static final class ClusterEvents implements ClusterListener {
         private final XdpProgram program;
         private volatile @Nullable Datapath datapath;
+        private volatile @Nullable AddressKeeper addresses;
         private volatile boolean ready;
 
         ClusterEvents(XdpProgram program) { this.program = program; }
 
         void attach(Datapath started) { datapath = started; }
+
+        void attach(AddressKeeper started) { addresses = started; }
 
         /** The packet path is ready: from now on the gate follows the cluster's. */
         void open(GateState gate) {
@@ -234,7 +285,17 @@ public final class Node implements AutoCloseable {
         }
 
         @Override
-        public void onView(View view) { LOG.info("view {}: {}", view.id(), view.members()); }
+        public void onView(View view) {
+            LOG.info("view {}: {}", view.id(), view.members());
+            AddressKeeper now = addresses;
+            if (now != null) now.onView(view);
+        }
+
+        @Override
+        public void onState(NodeId peer, NodeState state) {
+            AddressKeeper now = addresses;
+            if (now != null) now.onState(peer, state);
+        }
 
         @Override
         public void onGate(GateState gate) {

@@ -11,6 +11,9 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
+import io.ambo.node.addresses.AddressKeeper;
+import io.ambo.node.addresses.AddressReport;
+import io.ambo.node.config.ClusterWide;
 import io.ambo.node.config.Config;
 import io.ambo.node.control.ControlTarget;
 import io.ambo.node.datapath.Datapath;
@@ -20,20 +23,26 @@ import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.KernelNetwork;
+import io.ambo.proto.control.Addresses;
 import io.ambo.proto.control.Counter;
+import io.ambo.proto.control.Drain;
+import io.ambo.proto.control.DrainRequest;
+import io.ambo.proto.control.FloatingAddress;
 import io.ambo.proto.control.Gate;
 import io.ambo.proto.control.Interface;
 import io.ambo.proto.control.Member;
 import io.ambo.proto.control.Members;
 import io.ambo.proto.control.NodeStatus;
+import io.ambo.proto.control.Peer;
 import io.ambo.proto.control.Reload;
 import io.ambo.proto.control.Restart;
+import io.ambo.proto.control.Setting;
 import io.ambo.proto.control.Version;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HexFormat;
+import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.zip.CRC32C;
 
 /** What the node says of itself on the control socket. Reads only, but for {@link #reload} and {@link #restart}; any thread. */
 final class NodeControl implements ControlTarget {
@@ -47,10 +56,12 @@ final class NodeControl implements ControlTarget {
     private final Datapath datapath;
     private final KernelNetwork network;
     private final XdpProgram program;
+    private final AddressKeeper keeper;
     private final Runnable onRestart;
 
     NodeControl(Clock clock, RunningConfig running, Cluster cluster, SessionTable sessions, Datapath datapath, KernelNetwork network,
-            XdpProgram program, Runnable onRestart) {
+            XdpProgram program, AddressKeeper keeper, Runnable onRestart) {
+        this.keeper = keeper;
         this.onRestart = onRestart;
         this.clock = clock;
         this.running = running;
@@ -73,7 +84,8 @@ final class NodeControl implements ControlTarget {
                 .setGate(gate()).setCluster(config.cluster().name()).setViewId(view.id()).setSessions(sessions.size())
                 .setSessionCapacity(sessions.capacity()).setWorkers(datapath.workers())
                 .setForwardedPackets(datapath.counters().total(NodeCounter.PACKETS_FORWARDED)).setDroppedPackets(dropped())
-                .setConfigDigest(digest(config)).setConfigFile(running.file().toString()).setConfigAgeMs(running.ageMs());
+                .setConfigDigest(HexFormat.of().toHexDigits(ClusterWide.digest(config))).setConfigFile(running.file().toString())
+                .setConfigAgeMs(running.ageMs());
         view.members().forEach(member -> status.addView(member.name()));
         for (DataInterface each : network.interfaces()) {
             status.addInterfaces(Interface.newBuilder().setName(each.name()).setZone(running.zoneName(each.zone())).setUp(each.linkIsUp())
@@ -83,6 +95,19 @@ final class NodeControl implements ControlTarget {
                 status.addWarnings("interface " + each.name() + " takes no traffic: XDP is not attached, see the log");
         }
         if (!cluster.gate().open()) status.addWarnings("takes no traffic: " + cluster.gate().reason());
+        AddressReport addresses = keeper.report();
+        addresses.rows().stream().filter(AddressReport.Row::held).forEach(row -> status.addAddresses(row.text()));
+        status.setDraining(keeper.isDraining());
+        ClusterWide.settings(config).forEach((key, value) -> status.addClusterSettings(Setting.newBuilder().setKey(key).setValue(value)));
+        new LinkedHashSet<>(addresses.rows().stream().flatMap(row -> row.obstacles().stream()).toList()).forEach(status::addWarnings);
+        for (AddressReport.PeerRow peer : addresses.peers()) {
+            switch (peer.standing()) {
+                case PROCESS_SILENT, PROCESS_GONE -> status.addWarnings("the process of " + peer.name() + " is silent, its host is alive");
+                case HOST_SILENT -> status.addWarnings("the host of " + peer.name() + " does not answer");
+                case TALKS, LEFT -> {
+                }
+            }
+        }
         return status.build();
     }
 
@@ -153,6 +178,45 @@ final class NodeControl implements ControlTarget {
         return Restart.newBuilder().setFlows(datapath.flows()).setSurviveMs(running.config().datapath().surviveMs()).build();
     }
 
+    @Override
+    public Addresses addresses() {
+        AddressReport report = keeper.report();
+        Addresses.Builder answer = Addresses.newBuilder();
+        for (AddressReport.Row row : report.rows())
+            answer.addAddresses(
+                    FloatingAddress.newBuilder().setAddress(row.text()).setInterface(row.interfaceName()).setPrefer(row.prefer())
+                            .setHeld(row.held()).addAllHolders(row.holders()).setReason(row.reason()).addAllObstacles(row.obstacles()));
+        for (AddressReport.PeerRow peer : report.peers())
+            answer.addPeers(Peer.newBuilder().setName(peer.name()).setStanding(Peer.Standing.valueOf(peer.standing().name()))
+                    .setHostSilenceMs(peer.hostSilenceMs()).setProcessSilenceMs(peer.processSilenceMs()).setUnproven(peer.unproven())
+                    .setDraining(peer.draining()));
+        return answer.build();
+    }
+
+    @Override
+    public Drain drain(DrainRequest request) {
+        if (request.getBegin()) keeper.drain(true);
+        if (request.getEnd()) keeper.drain(false);
+        AddressReport report = keeper.report();
+        Drain.Builder answer = Drain.newBuilder().setDraining(keeper.isDraining()).setKnownToAll(report.knownToAll())
+                .setOwnedSessions(owned()).setAlone(!keeper.hasLivingPeer())
+                .setForwardedPackets(datapath.counters().total(NodeCounter.PACKETS_FORWARDED) + program.counter(XdpCounter.FORWARDED));
+        report.rows().stream().filter(AddressReport.Row::held).forEach(row -> answer.addAddresses(row.text()));
+        return answer.build();
+    }
+
+    /** Live sessions that this node answers for. */
+    private long owned() {
+        long[] owned = new long[1];
+        for (int slice = 0; slice < sessions.slices(); slice++) {
+            sessions.sweep(slice, (key, session) -> {
+                if (!session.has(SessionRecord.CLOSED) && cluster.owns(key, session)) owned[0]++;
+                return false;
+            });
+        }
+        return owned[0];
+    }
+
     private long uptimeMs() { return clock.monotonicMs() - startedMs; }
 
     private Gate gate() {
@@ -166,13 +230,6 @@ final class NodeControl implements ControlTarget {
         long sum = 0;
         for (DropReason reason : DropReason.values()) if (reason != DropReason.NONE) sum += datapath.drops().total(reason);
         return sum;
-    }
-
-    /** Of the settings that must be equal on all members: the policy, whose numbers stand in session records. */
-    private static String digest(Config config) {
-        CRC32C crc = new CRC32C();
-        crc.update((config.firewall().toString() + config.timeouts()).getBytes(java.nio.charset.StandardCharsets.UTF_8));
-        return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 
     private static <E extends Enum<E> & CounterName> void add(List<Counter> all, String group, CounterBank<E> bank) {

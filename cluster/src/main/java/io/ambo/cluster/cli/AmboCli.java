@@ -17,9 +17,7 @@ import picocli.CommandLine.Spec;
 /** The operator's command. Asks any node of the cluster and shows all of it. */
 @Command(name = "ambo", description = "Ambo, a stateful firewall that runs as an active-active pair. Every command asks one node, and shows the whole cluster.", subcommands = {
         StatusCommand.class, MembersCommand.class, SessionsCommand.class, CountersCommand.class, EventsCommand.class, VerifyCommand.class,
-        ConfigCommand.class,
-        ReloadCommand.class,
-        RestartCommand.class,
+        ConfigCommand.class, ReloadCommand.class, RestartCommand.class, AddressesCommand.class, DrainCommand.class, UndrainCommand.class,
         VersionCommand.class,
         HelpCommand.class }, versionProvider = AmboCli.class, mixinStandardHelpOptions = true, scope = CommandLine.ScopeType.INHERIT, synopsisSubcommandLabel = "COMMAND", footer = {
                 "%nExamples:", "  ambo status", "  ambo sessions list --port 443", "  ambo help sessions list",
@@ -98,7 +96,7 @@ public final class AmboCli implements Runnable, IVersionProvider {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(),
-                "what shall it do? status, members, sessions, counters, events, verify, config, reload, restart, version");
+                "what shall it do? status, members, sessions, counters, events, verify, config, reload, restart, version, addresses, drain, undrain");
     }
 
     @Override

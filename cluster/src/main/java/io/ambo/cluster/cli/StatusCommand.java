@@ -8,6 +8,7 @@ import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Response;
 import io.ambo.proto.control.StatusRequest;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -17,6 +18,8 @@ import picocli.CommandLine.Command;
 @Command(name = "status", description = "Shows how the nodes of the cluster are: do they take traffic, how full are they, what is wrong.", footer = {
         "%nExamples:", "  ambo status", "  ambo status --local --json", NodeCommand.EXIT_CODES })
 final class StatusCommand extends NodeCommand {
+    private static final int LONGEST_VALUE = 60;
+
     @Override
     public Integer call() {
         Response response = ask(request().setStatus(StatusRequest.getDefaultInstance()));
@@ -53,8 +56,11 @@ final class StatusCommand extends NodeCommand {
         }
         print(table.render(cli().width()));
         for (NodeAnswer node : nodes) {
+            NodeStatus status = node.getStatus();
             println(node.getNode() + ": "
-                    + node.getStatus().getInterfacesList().stream().map(StatusCommand::interfaceText).collect(Collectors.joining(", ")));
+                    + status.getInterfacesList().stream().map(StatusCommand::interfaceText).collect(Collectors.joining(", "))
+                    + (status.getAddressesCount() == 0 ? "" : "; has " + String.join(", ", status.getAddressesList()))
+                    + (status.getDraining() ? "; drains" : ""));
         }
     }
 
@@ -74,12 +80,29 @@ final class StatusCommand extends NodeCommand {
         for (NodeAnswer node : nodes) {
             node.getStatus().getWarningsList().forEach(warning -> warnings.add(node.getNode() + ": " + warning));
         }
-        if (nodes.stream().map(node -> node.getStatus().getConfigDigest()).distinct().count() > 1) {
-            warnings.add("the nodes have different settings where the cluster needs equal ones (" + nodes.stream()
-                    .map(node -> node.getNode() + ": " + node.getStatus().getConfigDigest()).collect(Collectors.joining(", "))
-                    + "; compare their ambo.yml)");
-        }
+        if (nodes.stream().map(node -> node.getStatus().getConfigDigest()).distinct().count() > 1) warnings.addAll(differences(nodes));
         return warnings;
+    }
+
+    /** The settings that differ where the cluster needs equal ones, each with every node's value. */
+    private static List<String> differences(List<NodeAnswer> nodes) {
+        Map<String, Map<String, String>> byKey = new LinkedHashMap<>();
+        for (NodeAnswer node : nodes)
+            node.getStatus().getClusterSettingsList().forEach(
+                    each -> byKey.computeIfAbsent(each.getKey(), key -> new LinkedHashMap<>()).put(node.getNode(), each.getValue()));
+        List<String> differences = new ArrayList<>();
+        byKey.forEach((key, values) -> {
+            if (values.size() == nodes.size() && values.values().stream().distinct().count() == 1) return;
+            differences.add("a setting that must be equal differs: " + key + ": " + nodes.stream()
+                    .map(node -> valueOn(values.get(node.getNode())) + " on " + node.getNode()).collect(Collectors.joining(", ")));
+        });
+        return differences.isEmpty() ? List.of("the nodes have different settings where the cluster needs equal ones") : differences;
+    }
+
+    private static String valueOn(@Nullable String value) {
+        if (value == null) return "absent";
+        if (value.isEmpty()) return "nothing";
+        return value.length() <= LONGEST_VALUE ? value : value.substring(0, LONGEST_VALUE) + "...";
     }
 
     static String gateText(Gate gate) {
@@ -103,7 +126,9 @@ final class StatusCommand extends NodeCommand {
                 status.getDroppedPackets(), "interfaces",
                 status.getInterfacesList().stream().map(StatusCommand::json).toList(), "config_file", status.getConfigFile(),
                 "config_digest",
-                status.getConfigDigest(), "config_age_ms", status.getConfigAgeMs(), "warnings", status.getWarningsList());
+                status.getConfigDigest(), "config_age_ms", status.getConfigAgeMs(), "addresses", status.getAddressesList(), "draining",
+                status.getDraining(), "warnings",
+                status.getWarningsList());
     }
 
     private static Map<String, @Nullable Object> json(Interface each) {

@@ -15,14 +15,17 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.jgroups.Address;
 import org.jgroups.BytesMessage;
+import org.jgroups.Event;
 import org.jgroups.JChannel;
 import org.jgroups.MergeView;
 import org.jgroups.Message;
 import org.jgroups.PhysicalAddress;
+import org.jgroups.protocols.FD_ALL3;
 import org.jgroups.util.ExtendedUUID;
 import org.jgroups.util.MessageBatch;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +48,8 @@ public final class JGroupsTransport implements Transport {
     private @Nullable JChannel channel;
     private volatile Map<NodeId, Address> addresses = Map.of();
     private volatile Map<Address, NodeId> members = Map.of();
+    /** Of those that have left, as long as the channel is open: bounded by the names that there are. */
+    private final Map<NodeId, Address> formerAddresses = new ConcurrentHashMap<>();
     private long views;
 
     public JGroupsTransport(ClusterSettings settings) {
@@ -90,7 +95,8 @@ public final class JGroupsTransport implements Transport {
 
     @Override
     public void sendHint(NodeId peer, byte[] bytes, int offset, int length) {
-        Address address = addresses.get(peer);
+        Address member = addresses.get(peer);
+        Address address = member != null ? member : formerAddresses.get(peer);
         JChannel open = channel;
         if (address == null || open == null) return;
         Message message = new BytesMessage(address, copy(bytes, offset, length)).setFlag(Message.Flag.NO_RELIABILITY, Message.Flag.NO_FC)
@@ -100,6 +106,16 @@ public final class JGroupsTransport implements Transport {
         } catch (Exception e) {
             LOG.debug("A hint to {} was not sent", peer, e);
         }
+    }
+
+    /** As if the failure detector had said so: VERIFY_SUSPECT2 above it asks the peer itself before the view changes. */
+    @Override
+    public void suspect(NodeId peer) {
+        Address address = addresses.get(peer);
+        JChannel open = channel;
+        if (address == null || open == null) return;
+        FD_ALL3 detector = open.getProtocolStack().findProtocol(FD_ALL3.class);
+        detector.getUpProtocol().up(new Event(Event.SUSPECT, List.of(address)));
     }
 
     @Override
@@ -188,6 +204,7 @@ public final class JGroupsTransport implements Transport {
                 byAddress.put(address, node);
             }
             members = byAddress;
+            formerAddresses.putAll(byNode);
             addresses = byNode;
             receiver.onMembership(new Membership(new io.ambo.cluster.membership.View(++views, local, order), parts(view), clash));
         }

@@ -35,13 +35,18 @@ public final class Ownership {
         for (int i = 0; i < members.size(); i++) {
             NodeId member = members.get(i);
             if (member.equals(excluded)) continue;
-            long weight = mix(keyHash ^ member.value() * 0x9E3779B97F4A7C15L);
+            long weight = weight(keyHash, member);
             if (best == null || weight > bestWeight || (weight == bestWeight && member.value() < best.value())) {
                 bestWeight = weight;
                 best = member;
             }
         }
         return best;
+    }
+
+    /** Of a node for something with this hash: the highest of all members has it. */
+    static long weight(long hash, NodeId node) {
+        return mix(hash ^ node.value() * 0x9E3779B97F4A7C15L);
     }
 
     private static long mix(long x) {

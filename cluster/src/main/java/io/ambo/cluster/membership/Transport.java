@@ -60,8 +60,13 @@ public interface Transport extends AutoCloseable {
     /** Sends to one member; one that left meanwhile is no error. May wait. The bytes are copied. */
     void sendTo(NodeId peer, byte[] bytes, int offset, int length) throws ClusterException;
 
-    /** Sends to one member, once, without waiting and without repeating: it may be lost. Any thread. The bytes are copied. */
+    /**
+     * Sends to one member, or to one that has been a member, once, without waiting and without repeating: it may be lost. Any thread. The bytes are copied.
+     */
     void sendHint(NodeId peer, byte[] bytes, int offset, int length);
+
+    /** This peer does not answer any more, as far as others than the transport can tell: look into it now, and go on without it if that is so. Any thread. */
+    default void suspect(NodeId peer) {}
 
     /** Leaves politely. */
     @Override

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterListener;
 import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.membership.NodeState;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.session.SessionKey;
@@ -177,6 +178,7 @@ public final class SyncReceiver {
             }
             case COMPARE, COMPARE_ANSWER, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
             case STRAY -> onStray(desk, message.getStray());
+            case NODE_STATE -> onState(desk, sender, NodeStateCodec.decode(message));
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");
         }
     }
@@ -185,6 +187,15 @@ public final class SyncReceiver {
         desk.counters.increment(ClusterCounter.STRAYS_RECEIVED);
         try {
             listener.onStray(stray.getZone(), stray.getFrame().toByteArray());
+        } catch (RuntimeException e) {
+            onListenerFailure(desk, e);
+        }
+    }
+
+    private void onState(Desk desk, NodeId sender, NodeState state) {
+        desk.counters.increment(ClusterCounter.STATES_RECEIVED);
+        try {
+            listener.onState(sender, state);
         } catch (RuntimeException e) {
             onListenerFailure(desk, e);
         }

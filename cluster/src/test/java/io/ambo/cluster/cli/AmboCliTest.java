@@ -27,6 +27,7 @@ import io.ambo.proto.control.SessionEnds;
 import io.ambo.proto.control.SessionPage;
 import io.ambo.proto.control.SessionShow;
 import io.ambo.proto.control.SessionState;
+import io.ambo.proto.control.Setting;
 import io.ambo.proto.control.Traffic;
 import io.ambo.proto.control.Version;
 import java.io.IOException;
@@ -135,10 +136,11 @@ class AmboCliTest {
     @Test
     void differentSettingsAreToldApart() throws IOException {
         start(request -> Response.newBuilder().addNodes(status("a", true)).addNodes(status("b", true).toBuilder()
-                .setStatus(status("b", true).getStatus().toBuilder().setConfigDigest("ffff"))));
+                .setStatus(status("b", true).getStatus().toBuilder().setConfigDigest("ffff").setClusterSettings(0,
+                        Setting.newBuilder().setKey("timeouts.icmp").setValue("20s")))));
         Result result = run("status");
         assertThat(result.err).isEqualTo(
-                "ambo: the nodes have different settings where the cluster needs equal ones (a: 1234, b: ffff; compare their ambo.yml)\n");
+                "ambo: a setting that must be equal differs: timeouts.icmp: 10s on a, 20s on b\n");
         assertThat(result.exitCode).isEqualTo(1);
     }
 
@@ -492,6 +494,7 @@ class AmboCliTest {
                 .setGate(Gate.newBuilder().setOpen(open).setSessions(402).setExpected(1000).setReason("the table is being received"))
                 .setSessions(1204)
                 .setSessionCapacity(1_000_000).setForwardedPackets(88_210).setDroppedPackets(12).setConfigDigest("1234")
+                .addClusterSettings(Setting.newBuilder().setKey("timeouts.icmp").setValue("10s"))
                 .addInterfaces(Interface.newBuilder().setName("eth1").setZone("inside").setUp(true).setXdpMode("native").setVlan(-1))
                 .addInterfaces(Interface.newBuilder().setName("eth2").setZone("outside").setUp(true).setXdpMode("native").setVlan(-1));
         if (!open) status.addWarnings("takes no traffic: the table is being received");

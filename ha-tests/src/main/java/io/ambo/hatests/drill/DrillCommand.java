@@ -25,6 +25,9 @@ public final class DrillCommand implements Callable<Integer> {
     @Option(names = "--scale", paramLabel = "PERCENT", description = "a smaller run: this share of the connections and sessions", defaultValue = "100")
     private int scalePercent = 100;
 
+    @Option(names = "--full", description = "the figures that are promised, where the ordinary run has a smaller count with the same checks")
+    private boolean full;
+
     @Override
     public Integer call() throws IOException {
         if (name.equals("list")) return list();
@@ -53,7 +56,7 @@ public final class DrillCommand implements Callable<Integer> {
     private boolean run(Drill drill) throws IOException {
         Path directory = JvmCommand.home().resolve("ha-tests/target/drills").resolve(drill.name());
         Files.createDirectories(directory);
-        DrillRun run = new DrillRun(drill.name(), scalePercent, System.err, directory);
+        DrillRun run = new DrillRun(drill.name(), scalePercent, full, System.err, directory);
         try {
             drill.run(run);
         } catch (Exception thrown) {

@@ -30,6 +30,7 @@ public final class DrillRun {
 
     private final String name;
     private final int scalePercent;
+    private final boolean full;
     private final PrintStream progress;
     private final Path directory;
     private final long beganNs = System.nanoTime();
@@ -41,8 +42,9 @@ public final class DrillRun {
     /** What a drill has built. */
     private record Site(String id, List<LabNode> nodes, Runnable down) {}
 
-    DrillRun(String name, int scalePercent, PrintStream progress, Path directory) {
+    DrillRun(String name, int scalePercent, boolean full, PrintStream progress, Path directory) {
         this.name = name;
+        this.full = full;
         this.scalePercent = scalePercent;
         this.progress = progress;
         this.directory = directory;
@@ -75,6 +77,9 @@ public final class DrillRun {
         lab.startNodes();
         return lab;
     }
+
+    /** The figures that are promised, instead of as much as an ordinary test has time for. */
+    public boolean isFull() { return full; }
 
     /** A count of the full drill, reduced when the command line asks for a smaller one. */
     public int scaled(int full) {

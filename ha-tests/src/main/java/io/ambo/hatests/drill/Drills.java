@@ -9,7 +9,7 @@ public final class Drills {
             new FailClosed(),
             new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload(), new JvmPause(), new JvmDeath(), new HitlessRestart(),
             new CacheFull(), new RouteChange(),
-            new PolicyReloadRemoves(), new Translated());
+            new PolicyReloadRemoves(), new Translated(), new PowerOff());
 
     private Drills() {}
 

@@ -1,5 +1,6 @@
 package io.ambo.hatests.lab;
 
+import io.ambo.hatests.sys.Pause;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -140,6 +141,61 @@ public final class Lab implements AutoCloseable {
             route replace %s0/24 via %s
             route replace %s/64 via %s
             """.formatted(Addresses.LEFT_NET, node.rightAddress(), Addresses.LEFT_NET6, node.rightAddress6())); }
+
+    /** Client and server take the floating addresses for their gateways; the nodes' policy must have them ({@link Policy#withGateways}). */
+    public void viaGateways() {
+        client().ip("route replace %s0/24 via %s\nroute replace %s/64 via %s".formatted(Addresses.RIGHT_NET, Addresses.LEFT_GATEWAY,
+                Addresses.RIGHT_NET6, Addresses.LEFT_GATEWAY6));
+        server().ip("route replace %s0/24 via %s\nroute replace %s/64 via %s".formatted(Addresses.LEFT_NET, Addresses.RIGHT_GATEWAY,
+                Addresses.LEFT_NET6, Addresses.RIGHT_GATEWAY6));
+    }
+
+    /** Waits until a node has all four floating addresses and the other has none. */
+    public void awaitGatewaysOn(LabNode node) {
+        long deadlineNs = System.nanoTime() + 30_000_000_000L;
+        while (true) {
+            boolean there = nodes().stream().allMatch(each -> !each.isRunning() || gatewaysOf(each) == (each == node ? 4 : 0));
+            if (there) return;
+            if (System.nanoTime() > deadlineNs)
+                throw new LabException("the floating addresses do not come to " + node.name() + "\n" + a.tail() + "\n" + b.tail());
+            Pause.ms(20);
+        }
+    }
+
+    /** How many floating addresses the kernel of a node has. */
+    public int gatewaysOf(LabNode node) {
+        String addresses = node.host().run("ip", "-o", "address", "show");
+        int count = 0;
+        for (String each : List.of(Addresses.LEFT_GATEWAY, Addresses.LEFT_GATEWAY6, Addresses.RIGHT_GATEWAY, Addresses.RIGHT_GATEWAY6))
+            if (addresses.contains(" " + each + "/")) count++;
+        return count;
+    }
+
+    /** Cuts all three links of a node at once, as if its power went off; every interface keeps its carrier. */
+    public void cut(LabNode node) {
+        forward(node, "0");
+    }
+
+    public void mend(LabNode node) { forward(node, "3"); }
+
+    private void forward(LabNode node, String state) {
+        // One shell for all three, so that they go together.
+        StringBuilder script = new StringBuilder();
+        for (String net : List.of("syncnet", "left", "right"))
+            script.append("ip netns exec ").append(host(net).name()).append(" bridge link set dev ").append(node.name()).append(" state ")
+                    .append(state).append(" & ");
+        Command.run("bash", "-c", script + "wait");
+    }
+
+    /** What is left of a node after its power went off: no process, no program in the kernel, no floating address. */
+    public void loseKernelState(LabNode node) {
+        node.kill9();
+        Command.run("rm", "-rf", node.pins().toString());
+        for (String device : List.of("left", "right"))
+            for (String each : List.of(Addresses.LEFT_GATEWAY + "/24", Addresses.LEFT_GATEWAY6 + "/64", Addresses.RIGHT_GATEWAY + "/24",
+                    Addresses.RIGHT_GATEWAY6 + "/64"))
+                Command.attempt(java.time.Duration.ofSeconds(5), "ip", "-n", node.host().name(), "address", "del", each, "dev", device);
+    }
 
     /** Stops all frames between the nodes' sync interfaces; both keep their carrier, as behind a switch that fails. */
     public void cutSync() {

@@ -18,6 +18,15 @@ public record Policy(String yaml, String park) {
 
     public static Policy of(String firewall) { return new Policy(firewall, "10ms"); }
 
+    /** The same with floating addresses: the gateways of client and server, which node a has when it can. */
+    public Policy withGateways() { return with("""
+            addresses:
+              - { address: %s/24, interface: left, prefer: a }
+              - { address: "%s/64", interface: left, prefer: a }
+              - { address: %s/24, interface: right, prefer: a }
+              - { address: "%s/64", interface: right, prefer: a }
+            """.formatted(Addresses.LEFT_GATEWAY, Addresses.LEFT_GATEWAY6, Addresses.RIGHT_GATEWAY, Addresses.RIGHT_GATEWAY6)); }
+
     /** The same with further sections. */
     public Policy with(String sections) { return new Policy(yaml + sections, park); }
 }

@@ -33,7 +33,7 @@ final class SimulatedConfig {
                 t.udpSingleMs(),
                 t.udpMultipleMs(), t.icmpMs(), tombstoneMs);
         return new Config(config.node(), config.interfaces(), config.cluster(), config.firewall(), config.nat(), timeouts, config.limits(),
-                config.datapath(), config.logging());
+                config.datapath(), config.logging(), config.addresses(), config.tracking());
     }
 
     private static String text(String node, List<String> members) {

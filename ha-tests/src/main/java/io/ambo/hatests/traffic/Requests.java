@@ -57,7 +57,12 @@ public final class Requests {
 
     /** One datagram and its echo, from a new socket each: so many times. */
     public static Outcome udp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce) {
-        return run(host, count, atOnce, () -> sendAndReceive(server));
+        return udp(host, server, count, atOnce, 1_000);
+    }
+
+    /** The same with a limit for each echo. */
+    public static Outcome udp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce, int limitMs) {
+        return run(host, count, atOnce, () -> sendAndReceive(server, limitMs));
     }
 
     private static long connectAndAsk(InetSocketAddress server) throws IOException {
@@ -74,9 +79,9 @@ public final class Requests {
         }
     }
 
-    private static long sendAndReceive(InetSocketAddress server) throws IOException {
+    private static long sendAndReceive(InetSocketAddress server, int limitMs) throws IOException {
         try (DatagramSocket socket = new DatagramSocket()) {
-            socket.setSoTimeout(1_000);
+            socket.setSoTimeout(limitMs);
             byte[] request = new byte[EchoServer.REQUEST_SIZE];
             socket.send(new DatagramPacket(request, request.length, server));
             socket.receive(new DatagramPacket(request, request.length));

@@ -64,6 +64,9 @@ class DrillsIT {
     void aReloadedPolicyCountsForOpenFlows() { assertPasses("policy-reload-removes"); }
 
     @Test
+    void connectionsGoOnWhenTheNodeThatHasTheGatewaysLosesItsPower() { assertPasses("power-off"); }
+
+    @Test
     void everyDrillHasATest() {
         long tests = java.util.Arrays.stream(DrillsIT.class.getDeclaredMethods()).filter(method -> method.isAnnotationPresent(Test.class))
                 .count();

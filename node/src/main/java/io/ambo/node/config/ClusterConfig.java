@@ -21,11 +21,14 @@ import java.util.List;
  * @param joinTimeoutMs      how long a starting node looks for members before it is the first
  * @param heartbeatMs        interval of heartbeats
  * @param heartbeatTimeoutMs a member that was silent for so long is suspected
+ * @param probeMs            interval of the probes that a member's kernel answers
+ * @param probeTimeoutMs     a host that has answered none for so long is dead, or cut off
+ * @param processTimeoutMs   a process that is silent for so long, on a host that lives, loses its floating addresses
  */
 public record ClusterConfig(String name, InetAddress bindAddress, int bindPort, Transport transport, InetSocketAddress multicast,
         List<InetSocketAddress> peers, List<String> members, Path keyFile, long parkNs, long deferTimeoutNs, int joinTimeoutMs,
         int heartbeatMs,
-        int heartbeatTimeoutMs) {
+        int heartbeatTimeoutMs, int probeMs, int probeTimeoutMs, int processTimeoutMs) {
     public ClusterConfig {
         peers = List.copyOf(peers);
         members = List.copyOf(members);

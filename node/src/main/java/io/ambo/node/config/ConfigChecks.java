@@ -45,6 +45,7 @@ final class ConfigChecks {
         checkRules();
         checkNat();
         checkBuffers();
+        new AddressChecks(config, host, reading).run();
     }
 
     private void checkNode() {
@@ -137,6 +138,16 @@ final class ConfigChecks {
             problem(reading.isGiven("cluster.heartbeat-timeout") ? "cluster.heartbeat-timeout" : "cluster.heartbeat",
                     "the timeout is less than three heartbeats: one lost datagram would be taken for a death",
                     "heartbeat-timeout of " + Units.durationMsText(3L * cluster.heartbeatMs()) + " or more");
+        }
+        if (cluster.probeTimeoutMs() < 3 * cluster.probeMs()) {
+            problem(reading.isGiven("cluster.probe-timeout") ? "cluster.probe-timeout" : "cluster.probe",
+                    "the timeout is less than three probes: one lost datagram would be taken for a death",
+                    "probe-timeout of " + Units.durationMsText(3L * cluster.probeMs()) + " or more");
+        }
+        if (cluster.processTimeoutMs() >= config.datapath().surviveMs()) {
+            problem(reading.isGiven("cluster.process-timeout") ? "cluster.process-timeout" : "datapath.survive",
+                    "the kernel stops forwarding (datapath.survive) before the addresses go on to a peer (cluster.process-timeout)",
+                    "make cluster.process-timeout the shorter one");
         }
         if (host.isKnown() && !reading.isWrong("cluster.bind-address")) checkSyncLink(cluster.bindAddress());
     }

@@ -38,6 +38,8 @@ public record ConfigDiff(List<Change> changes) {
         compare("interfaces", old.interfaces(), next.interfaces(), InterfaceConfig::name, true, changes);
         compare("firewall.rules", old.firewall().rules(), next.firewall().rules(), RuleConfig::name, false, changes);
         compare("nat", old.nat(), next.nat(), NatConfig::name, false, changes);
+        compare("addresses", old.addresses(), next.addresses(), FloatingConfig::text, false, changes);
+        compare("tracking.reachability", old.tracking().reachability(), next.tracking().reachability(), Object::toString, false, changes);
         return new ConfigDiff(changes);
     }
 

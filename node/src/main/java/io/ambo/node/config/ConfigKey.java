@@ -40,6 +40,12 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             new ConfigKey("cluster.join-timeout", Apply.RESTART, c -> Units.durationMsText(c.cluster().joinTimeoutMs())),
             new ConfigKey("cluster.heartbeat", Apply.RESTART, c -> Units.durationMsText(c.cluster().heartbeatMs())),
             new ConfigKey("cluster.heartbeat-timeout", Apply.RESTART, c -> Units.durationMsText(c.cluster().heartbeatTimeoutMs())),
+            new ConfigKey("cluster.probe", Apply.RESTART, c -> Units.durationMsText(c.cluster().probeMs())),
+            new ConfigKey("cluster.probe-timeout", Apply.RESTART, c -> Units.durationMsText(c.cluster().probeTimeoutMs())),
+            new ConfigKey("cluster.process-timeout", Apply.RESTART, c -> Units.durationMsText(c.cluster().processTimeoutMs())),
+            new ConfigKey("tracking.interfaces", Apply.RELOAD, c -> String.join(", ", c.tracking().interfaces())),
+            new ConfigKey("tracking.interval", Apply.RELOAD, c -> Units.durationMsText(c.tracking().intervalMs())),
+            new ConfigKey("tracking.misses", Apply.RELOAD, c -> Integer.toString(c.tracking().misses())),
             new ConfigKey("firewall.default", Apply.RELOAD, c -> Units.word(c.firewall().defaultAction())),
             new ConfigKey("timeouts.tcp.opening", Apply.RELOAD, c -> Units.durationMsText(c.timeouts().tcpOpeningMs())),
             new ConfigKey("timeouts.tcp.established", Apply.RELOAD, c -> Units.durationMsText(c.timeouts().tcpEstablishedMs())),
@@ -78,7 +84,8 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             "nat[].from",
             "nat[].to", "nat[].source", "nat[].destination", "nat[].protocol", "nat[].ports", "nat[].snat", "nat[].snat-ports",
             "nat[].dnat",
-            "nat[].dnat-port");
+            "nat[].dnat-port", "addresses[].address", "addresses[].interface", "addresses[].prefer", "tracking.reachability[].address",
+            "tracking.reachability[].interface");
 
     /** Where a key of this name belongs, for somebody who put it into the wrong section. */
     static Optional<String> withLastName(String name) {

@@ -60,7 +60,7 @@ public final class ConfigLoader {
         }
         return new Config(config.node(), interfaces, config.cluster(), config.firewall(), config.nat(), config.timeouts(), config.limits(),
                 config.datapath(),
-                config.logging());
+                config.logging(), config.addresses(), config.tracking());
     }
 
     private static @Nullable String readText(Path file, Reading reading) {

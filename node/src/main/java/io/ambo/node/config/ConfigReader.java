@@ -44,9 +44,10 @@ final class ConfigReader {
         DatapathConfig datapath = readDatapath(root.section("datapath"));
         LoggingConfig logging = readLogging(root.section("logging"));
         root.refuse("virtual-servers", "this version has no load balancing", "remove the section");
-        root.refuse("addresses", "this version has no floating addresses", "remove the section; routers choose the node by their routes");
+        List<FloatingConfig> addresses = new AddressReader(reading, this::name).addresses(root.value("addresses"));
+        TrackingConfig tracking = new AddressReader(reading, this::name).tracking(root.section("tracking"));
         root.close();
-        return new Config(node, interfaces, cluster, firewall, nat, timeouts, limits, datapath, logging);
+        return new Config(node, interfaces, cluster, firewall, nat, timeouts, limits, datapath, logging, addresses, tracking);
     }
 
     private NodeConfig readNode(Section section) {
@@ -91,10 +92,13 @@ final class ConfigReader {
         int joinTimeoutMs = section.value("join-timeout").durationMs("1s", "100ms", "1m");
         int heartbeatMs = section.value("heartbeat").durationMs("200ms", "20ms", "10s");
         int heartbeatTimeoutMs = section.value("heartbeat-timeout").durationMs("1s", "60ms", "1m");
+        int probeMs = section.value("probe").durationMs("20ms", "5ms", "1s");
+        int probeTimeoutMs = section.value("probe-timeout").durationMs("150ms", "30ms", "10s");
+        int processTimeoutMs = section.value("process-timeout").durationMs("10s", "1s", "10m");
         section.close();
         return new ClusterConfig(name, bindAddress, bindPort, transport, multicast, peers, members, keyFile, parkNs, deferTimeoutNs,
                 joinTimeoutMs,
-                heartbeatMs, heartbeatTimeoutMs);
+                heartbeatMs, heartbeatTimeoutMs, probeMs, probeTimeoutMs, processTimeoutMs);
     }
 
     private FirewallConfig readFirewall(Section section) {

@@ -22,6 +22,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Answers for the whole cluster: this node's own answer, and that of every peer or the reason why there is none. Stateless; a call waits for the peers. */
@@ -46,10 +48,22 @@ final class ClusterAnswers {
         }
         boolean localOnly = request.getScope() == Scope.LOCAL || LocalAnswers.isChange(request) || request.hasSessionLookup();
         if (request.hasSessionList() && !localOnly) return list(request, response);
+        if (request.hasDrain()) return drain(request, response);
         Map<String, CompletableFuture<NodeAnswer>> asked = localOnly ? Map.of() : ask(peers.peers(), request);
         response.addNodes(local.answer(request).toBuilder().setLocal(true));
         asked.values().forEach(answer -> response.addNodes(answer.join()));
         return response.build();
+    }
+
+    /** Concerns the one node that it names. */
+    private Response drain(Request request, Response.Builder response) {
+        String node = request.getDrain().getNode();
+        if (node.isEmpty() || node.equals(local.nodeName()))
+            return response.addNodes(local.answer(request).toBuilder().setLocal(true)).build();
+        if (peers.peers().contains(node)) return response.addNodes(askOne(node, request).join()).build();
+        String members = Stream.concat(Stream.of(local.nodeName()), peers.peers().stream()).sorted().collect(Collectors.joining(", "));
+        return response.setError(LocalAnswers.failure(Failure.Code.REFUSED, "no member is called " + node, "members are: " + members))
+                .build();
     }
 
     /**

@@ -4,7 +4,10 @@ import io.ambo.cluster.EventLog;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
+import io.ambo.proto.control.Addresses;
 import io.ambo.proto.control.Counter;
+import io.ambo.proto.control.Drain;
+import io.ambo.proto.control.DrainRequest;
 import io.ambo.proto.control.Members;
 import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
@@ -52,6 +55,12 @@ public interface ControlTarget {
 
     /** Reads the config file again and puts it into force, or says what keeps it from that. A dry run changes nothing. */
     Reload reload(boolean dryRun);
+
+    /** Floating addresses and peers. */
+    Addresses addresses();
+
+    /** Begins or ends a drain, if asked to, and says how far it is. */
+    Drain drain(DrainRequest request);
 
     /** Ends the process a moment later; established flows stay in the kernel for the next one. */
     Restart restart();

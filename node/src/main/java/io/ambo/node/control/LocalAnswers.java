@@ -2,6 +2,8 @@ package io.ambo.node.control;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.ambo.proto.control.Counters;
+import io.ambo.proto.control.Drain;
+import io.ambo.proto.control.DrainRequest;
 import io.ambo.proto.control.Failure;
 import io.ambo.proto.control.NodeAnswer;
 import io.ambo.proto.control.Request;
@@ -68,12 +70,20 @@ public final class LocalAnswers {
             case VERIFY_REPAIR -> answer.setVerifyRepair(new VerifyReader(target).repair(request.getVerifyRepair()));
             case EVENTS -> answer.setEvents(EventReader.read(nodeName(), target.events(), request.getEvents()));
             case RESTART -> answer.setRestart(target.restart());
+            case ADDRESSES -> answer.setAddresses(target.addresses());
+            case DRAIN -> answer.setDrain(drain(request.getDrain()));
             case SESSION_LIST -> answer.setSessionPage(new SessionReader(target).page(request.getSessionList()));
             case SESSION_SHOW -> answer.setSessionShow(new SessionReader(target).show(request.getSessionShow().getEnds()));
             case SESSION_COUNT -> answer.setSessionCount(new SessionReader(target).count(request.getSessionCount().getFilter()));
             case SESSION_LOOKUP -> answer.setSessionLookup(new SessionReader(target).lookup(request.getSessionLookup()));
             case COMMAND_NOT_SET -> throw new BadRequestException("unknown request: this node runs " + target.version().getVersion());
         }
+    }
+
+    /** A drain is the cluster's business: whoever may use the socket of one member may drain another. */
+    private Drain drain(DrainRequest request) throws BadRequestException {
+        if (request.getBegin() && request.getEnd()) throw new BadRequestException("a drain cannot begin and end at once");
+        return target.drain(request);
     }
 
     private Counters counters(String contains) {

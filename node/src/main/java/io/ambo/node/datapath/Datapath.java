@@ -129,7 +129,7 @@ public final class Datapath implements AutoCloseable {
                             new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), cluster.strays(index),
                                     fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE, counts,
                                     identity,
-                                    () -> !cluster.view().alone(), drops.newRow(), counters.newRow(), limits, log),
+                                    cluster::hasLivingPeers, drops.newRow(), counters.newRow(), limits, log),
                             policy)));
         }
         keeper = new Keeper(sessions, cluster.publisher(workerCount), counts, identity, owners(cluster), clock,

@@ -21,7 +21,8 @@ public enum XdpCounter implements CounterName {
     FORWARDED("forwarded in the kernel: an established session in the flow cache"),
     PUNTED_OUT_OF_WINDOW("sent to the workers: a segment of a session in the flow cache, outside its window"),
     PUNTED_NEXT_HOP("sent to the workers: a packet of a session in the flow cache whose next hop is unknown, or takes no packet of this size"),
-    DROPPED_NO_HEADROOM("dropped: the driver left no room for the VLAN tag of the next hop");
+    DROPPED_NO_HEADROOM("dropped: the driver left no room for the VLAN tag of the next hop"),
+    HANDED_TO_DEPUTY("handed to a peer on the same link, since this node could not take it: its process was silent, its gate closed, or it drains");
     // @formatter:on
 
     private final String help;

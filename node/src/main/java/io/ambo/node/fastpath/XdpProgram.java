@@ -52,13 +52,16 @@ public final class XdpProgram implements AutoCloseable {
     private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN);
     /** struct ambo_port: number, untagged, mac, ifindex. */
     private static final int PORT_SIZE = 12, PORT_UNTAGGED = 1, PORT_MAC = 2, PORT_INTERFACE = 8, NEAR_PORTS = 256;
-    /** struct ambo_settings: layout, gate_open, route_generation, reserved, forward_until_ns. */
-    private static final int SETTINGS_SIZE = 24, SETTINGS_GATE = 4, SETTINGS_GENERATION = 8, SETTINGS_RESERVED = 12, SETTINGS_UNTIL = 16;
+    /** struct ambo_settings: layout, gate_open, route_generation, reserved, forward_until_ns, process_until_ns. */
+    private static final int SETTINGS_SIZE = 32, SETTINGS_GATE = 4, SETTINGS_GENERATION = 8, SETTINGS_RESERVED = 12, SETTINGS_UNTIL = 16,
+            SETTINGS_PROCESS = 24;
+    /** struct ambo_deputy: mac, reserved. Key of peer_macs: a number. */
+    private static final int DEPUTY_SIZE = 8, DEPUTY_RESERVED = 6, PEER_MAC_SIZE = 8;
     /** struct ambo_vlan: ifindex, id. struct ambo_egress: ifindex, vlan. */
     private static final int VLAN_SIZE = 8, EGRESS_SIZE = 8, MAX_INTERFACES = 1024;
     private static final int ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
     private static final List<String> MAPS = List.of("ports", "near_ports", "vlans", "egresses", "sockets", "local4", "local6", "settings",
-            "counters", "flows4", "flows6", "translations4", "translations6");
+            "counters", "flows4", "flows6", "translations4", "translations6", "deputies", "peer_macs");
     private static final Map<String, List<BpfObject.Member>> LAYOUTS = layouts();
     private static final int LAYOUT = layout();
     private static final int TRANSLATIONS_OF_FLOW = 2;
@@ -103,6 +106,8 @@ public final class XdpProgram implements AutoCloseable {
     private final int local6;
     private final int settings;
     private final int counters;
+    private final int deputies;
+    private final int peerMacs;
     private final int flows4;
     private final int flows6;
     private final int translations4;
@@ -115,6 +120,7 @@ public final class XdpProgram implements AutoCloseable {
     private boolean gateOpen;
     private int routeGeneration;
     private long forwardUntilNs;
+    private long processUntilNs;
 
     private XdpProgram(BpfObject object, @Nullable Pins pins, boolean adopted, int flows) {
         this.object = object;
@@ -129,6 +135,8 @@ public final class XdpProgram implements AutoCloseable {
         local6 = checkedMap("local6", ADDRESS6_SIZE, 1, MAX_LOCAL_ADDRESSES);
         settings = checkedMap("settings", 4, SETTINGS_SIZE, 1);
         counters = checkedMap("counters", 4, COUNTERS_SIZE, 1);
+        deputies = checkedMap("deputies", VLAN_SIZE, DEPUTY_SIZE, MAX_INTERFACES);
+        peerMacs = checkedMap("peer_macs", PEER_MAC_SIZE, 1, MAX_INTERFACES);
         int room = adopted ? object.maxEntries("flows4") : flows;
         flows4 = checkedMap("flows4", FlowKey.SIZE4, FlowCache.VALUE_SIZE, room);
         flows6 = checkedMap("flows6", FlowKey.SIZE6, FlowCache.VALUE_SIZE, room);
@@ -386,6 +394,47 @@ public final class XdpProgram implements AutoCloseable {
         }
     }
 
+    /**
+     * Until when this process counts as one that takes packets; later those that it would judge go to the deputy of their link.
+     *
+     * @param timeNs as of {@link #forwardUntil}; 0: for ever; 1: it does not
+     */
+    public synchronized void processUntil(long timeNs) {
+        if (timeNs == processUntilNs) return;
+        try (Arena arena = Arena.ofConfined()) {
+            processUntilNs = timeNs;
+            writeSettings(arena);
+        }
+    }
+
+    /**
+     * The peers that take what this node cannot take.
+     *
+     * @param onLink by data interface, the hardware address of the deputy there
+     * @param peers  hardware addresses of all peers: what comes from them is not handed on
+     */
+    public synchronized void setDeputies(Map<Interface, Long> onLink, Set<Long> peers) {
+        try (Arena arena = Arena.ofConfined()) {
+            List<MemorySegment> links = new ArrayList<>();
+            onLink.forEach((link, mac) -> {
+                MemorySegment key = arena.allocateFrom(ValueLayout.JAVA_INT, link.device, Math.max(0, link.vlan));
+                MemorySegment value = arena.allocate(DEPUTY_SIZE, 8);
+                for (int i = 0; i < 3; i++) value.set(NETWORK_SHORT, 2L * i, (short) (mac >>> (32 - 16 * i)));
+                check("register a deputy", Bpf.update(deputies, key, value, Bpf.ANY), "ifindex=" + link.device, "");
+                links.add(key);
+            });
+            List<MemorySegment> macs = new ArrayList<>();
+            MemorySegment one = arena.allocate(1);
+            for (long mac : peers) {
+                MemorySegment key = arena.allocateFrom(ValueLayout.JAVA_LONG, mac);
+                check("register a peer's address", Bpf.update(peerMacs, key, one, Bpf.ANY), "", "");
+                macs.add(key);
+            }
+            retain(deputies, VLAN_SIZE, links, arena);
+            retain(peerMacs, PEER_MAC_SIZE, macs, arena);
+        }
+    }
+
     private void readSettings() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment value = arena.allocate(SETTINGS_SIZE, 8);
@@ -397,6 +446,7 @@ public final class XdpProgram implements AutoCloseable {
                         "it goes on forwarding until its time is over; to go on without it: rm -r " + pins);
             routeGeneration = value.get(ValueLayout.JAVA_INT, SETTINGS_GENERATION) + 1;
             forwardUntilNs = value.get(ValueLayout.JAVA_LONG, SETTINGS_UNTIL);
+            processUntilNs = value.get(ValueLayout.JAVA_LONG, SETTINGS_PROCESS);
         }
     }
 
@@ -406,6 +456,7 @@ public final class XdpProgram implements AutoCloseable {
         value.set(ValueLayout.JAVA_INT, SETTINGS_GATE, gateOpen ? 1 : 0);
         value.set(ValueLayout.JAVA_INT, SETTINGS_GENERATION, routeGeneration);
         value.set(ValueLayout.JAVA_LONG, SETTINGS_UNTIL, forwardUntilNs);
+        value.set(ValueLayout.JAVA_LONG, SETTINGS_PROCESS, processUntilNs);
         check("write the settings", Bpf.update(settings, zero, value, Bpf.ANY), "open=" + gateOpen, "");
     }
 
@@ -579,7 +630,8 @@ public final class XdpProgram implements AutoCloseable {
         layouts.put("ambo_vlan", members("ifindex", 0, "id", 4));
         layouts.put("ambo_egress", members("ifindex", 0, "vlan", 4));
         layouts.put("ambo_settings", members("layout", 0, "gate_open", SETTINGS_GATE, "route_generation", SETTINGS_GENERATION, "reserved",
-                SETTINGS_RESERVED, "forward_until_ns", SETTINGS_UNTIL));
+                SETTINGS_RESERVED, "forward_until_ns", SETTINGS_UNTIL, "process_until_ns", SETTINGS_PROCESS));
+        layouts.put("ambo_deputy", members("mac", 0, "reserved", DEPUTY_RESERVED));
         return layouts;
     }
 

@@ -14,7 +14,7 @@ import java.lang.invoke.MethodHandle;
  * {@link #drain}) answer a negative errno and allocate nothing; all others throw {@link SysException}.
  */
 public final class Libc {
-    public static final int AF_INET = 2, AF_NETLINK = 16, AF_XDP = 44;
+    public static final int AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16, AF_PACKET = 17, AF_XDP = 44;
     public static final int SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
     public static final int SOL_SOCKET = 1, SO_ERROR = 4, SO_SNDBUF = 7, SO_RCVBUF = 8, SO_SNDBUFFORCE = 32, SO_RCVBUFFORCE = 33;
     public static final int PROT_READ = 1, PROT_WRITE = 2, MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_POPULATE = 0x8000;
@@ -27,6 +27,7 @@ public final class Libc {
 
     private static final MethodHandle SOCKET = Native.errnoFunction("socket", INT, INT, INT, INT);
     private static final MethodHandle BIND = Native.errnoFunction("bind", INT, INT, POINTER, INT);
+    private static final MethodHandle CONNECT = Native.errnoFunction("connect", INT, INT, POINTER, INT);
     private static final MethodHandle CLOSE = Native.errnoFunction("close", INT, INT);
     private static final MethodHandle SETSOCKOPT = Native.errnoFunction("setsockopt", INT, INT, INT, INT, POINTER, INT);
     private static final MethodHandle GETSOCKOPT = Native.errnoFunction("getsockopt", INT, INT, INT, INT, POINTER, POINTER);
@@ -67,6 +68,17 @@ public final class Libc {
         MemorySegment captured = Native.captured();
         try {
             int result = (int) BIND.invokeExact(captured, fd, address, (int) address.byteSize());
+            return result < 0 ? -Native.errno(captured) : 0;
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** @return 0, or the negative errno */
+    static int connect(int fd, MemorySegment address) {
+        MemorySegment captured = Native.captured();
+        try {
+            int result = (int) CONNECT.invokeExact(captured, fd, address, (int) address.byteSize());
             return result < 0 ? -Native.errno(captured) : 0;
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);

@@ -24,9 +24,9 @@ public final class Rtnetlink {
     public static final int IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_VLAN_ID = 1;
 
     /** struct ifaddrmsg: family (1), prefix length (1), flags (1), scope (1), index (4). */
-    public static final int IFADDR_BYTES = 8, IFADDR_PREFIX_BITS = 1, IFADDR_SCOPE = 3, IFADDR_INDEX = 4;
+    public static final int IFADDR_BYTES = 8, IFADDR_PREFIX_BITS = 1, IFADDR_FLAGS = 2, IFADDR_SCOPE = 3, IFADDR_INDEX = 4;
     public static final int IFA_ADDRESS = 1, IFA_LOCAL = 2, IFA_BROADCAST = 4, IFA_FLAGS = 8;
-    public static final int IFA_F_SECONDARY = 0x1, IFA_F_TENTATIVE = 0x40;
+    public static final int IFA_F_SECONDARY = 0x1, IFA_F_NODAD = 0x2, IFA_F_TENTATIVE = 0x40;
     public static final int SCOPE_UNIVERSE = 0, SCOPE_LINK = 253;
 
     /** struct rtmsg: family, destination bits, source bits, tos, table, protocol, scope, type (1 each), flags (4). */

@@ -8,7 +8,10 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.cluster.time.Clock;
+import io.ambo.proto.control.Addresses;
 import io.ambo.proto.control.Counter;
+import io.ambo.proto.control.Drain;
+import io.ambo.proto.control.DrainRequest;
 import io.ambo.proto.control.Gate;
 import io.ambo.proto.control.Members;
 import io.ambo.proto.control.NodeStatus;
@@ -106,6 +109,12 @@ final class FakeTarget implements ControlTarget {
 
     @Override
     public String fastPath(SessionKey key, SessionRecord session) { return "no: a test"; }
+
+    @Override
+    public Addresses addresses() { return Addresses.getDefaultInstance(); }
+
+    @Override
+    public Drain drain(DrainRequest request) { return Drain.newBuilder().setDraining(request.getBegin()).build(); }
 
     @Override
     public Restart restart() { return Restart.newBuilder().setFlows(3).setSurviveMs(600_000).build(); }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.node.addresses;
+
+import org.jspecify.annotations.NullMarked;
