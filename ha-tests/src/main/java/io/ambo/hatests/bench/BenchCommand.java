@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 /** {@code ambo bench NAME}. Progress goes to standard error, the table to standard output. */
 @Command(name = "bench", description = "Ambo beside its peers, on the same network in the same run.")
 public final class BenchCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "NAME", description = "forward, latency, setup, slow-path, or `list`", defaultValue = "list")
+    @Parameters(paramLabel = "NAME", description = "forward, latency, resync, setup, slow-path, or `list`", defaultValue = "list")
     private String name = "list";
 
     @Option(names = "--json", description = "the result as JSON")
@@ -31,7 +31,13 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--warm-up", description = "setup: seconds before anything counts (${DEFAULT-VALUE})", defaultValue = "60")
     private int warmUp = 60;
 
-    @Option(names = "--contender", split = ",", description = "setup: these only (ambo, conntrackd), to look at one more closely")
+    @Option(names = "--sessions", description = "resync: of the node that is there (${DEFAULT-VALUE})", defaultValue = "1000000")
+    private int sessions = 1_000_000;
+
+    @Option(names = "--fill-rate", description = "resync: new sessions per second while it gets them (${DEFAULT-VALUE})", defaultValue = "40000")
+    private int fillRate = 40_000;
+
+    @Option(names = "--contender", split = ",", description = "resync, setup: these only (ambo, conntrackd), to look at one more closely")
     private List<String> contenders = List.of("conntrackd", "ambo");
 
     @Option(names = "--kind", split = ",", description = "setup: sessions begun so only (tcp, udp)")
@@ -57,12 +63,18 @@ public final class BenchCommand implements Callable<Integer> {
             case "list" -> System.out.println("""
                     forward     established flows: Ambo beside a bare XDP redirect, kernel forwarding, nftables and conntrack
                     latency     one-way delays through Java and through the kernel, alone, under load, and with the collector forced
+                    resync      1,000,000 sessions to a node that joins under traffic, beside nftables with conntrackd
                     setup       new sessions per second of a pair, beside nftables with conntrackd
                     slow-path   packets per second through Java alone, beside nftables and conntrack""");
             case "forward" -> System.out.print(new Forward(cases(), rounds, roundMs == 2000 ? 700 : roundMs, System.err)
                     .run(JvmCommand.home().resolve("ha-tests/target/bench/forward"), json));
             case "latency" -> System.out
                     .print(new Latency(seconds, System.err).run(JvmCommand.home().resolve("ha-tests/target/bench/latency"), json));
+            case "resync" -> {
+                if (sessions < 1_000 || sessions > 2_000_000) throw new IllegalArgumentException("--sessions is 1000 to 2000000");
+                System.out.print(new Resync(sessions, fillRate, contenders, System.err)
+                        .run(JvmCommand.home().resolve("ha-tests/target/bench/resync"), json));
+            }
             case "setup" ->
                 System.out.print(new Setup(rates, contenders, kinds, warmUp * 1000, System.err)
                         .run(JvmCommand.home().resolve("ha-tests/target/bench/setup"), json));
@@ -71,7 +83,8 @@ public final class BenchCommand implements Callable<Integer> {
                     throw new IllegalArgumentException("--flows is 1 to 50000, --rounds at least 1, --round-ms at least 100");
                 System.out.print(new SlowPath(flows, rounds, roundMs, System.err).run(json));
             }
-            default -> throw new IllegalArgumentException("no benchmark " + name + "; there are forward, latency, setup, slow-path");
+            default ->
+                throw new IllegalArgumentException("no benchmark " + name + "; there are forward, latency, resync, setup, slow-path");
         }
         return 0;
     }

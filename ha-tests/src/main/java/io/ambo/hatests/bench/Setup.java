@@ -1,10 +1,7 @@
 package io.ambo.hatests.bench;
 
-import io.ambo.hatests.lab.Command;
-import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Line;
-import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.lab.Policy;
 import io.ambo.hatests.report.BarPlot;
 import io.ambo.hatests.report.Json;
@@ -13,7 +10,6 @@ import io.ambo.hatests.traffic.Generator;
 import io.ambo.hatests.traffic.NewFlows;
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -112,65 +108,9 @@ final class Setup {
                 node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout", "3600");
                 node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", "3600");
             }
-            start(line.a(), line.b());
-            start(line.b(), line.a());
+            ConntrackdHost.start(line.a(), line.b());
+            ConntrackdHost.start(line.b(), line.a());
         }
-
-        private static void start(LabNode node, LabNode peer) {
-            Path directory = node.directory();
-            node.writeFile("conntrackd.conf", config(node.syncAddress(), peer.syncAddress(), directory));
-            // It forks; it ends with its namespace.
-            node.host().run("conntrackd", "-C", directory.resolve("conntrackd.conf").toString(), "-d");
-            long deadlineNs = System.nanoTime() + 10_000_000_000L;
-            while (!Command
-                    .attempt(Duration.ofSeconds(5), node.host().command("conntrackd", "-C", directory.resolve("conntrackd.conf").toString(),
-                            "-s").toArray(String[]::new))
-                    .ok()) {
-                if (System.nanoTime() > deadlineNs) throw new LabException("conntrackd of node " + node.name() + " does not answer");
-                Pause.ms(50);
-            }
-        }
-
-        private static String config(String address, String peer, Path directory) { return """
-                Sync {
-                    Mode FTFW {
-                        ResendQueueSize 262144
-                        ACKWindowSize 300
-                        DisableExternalCache on
-                    }
-                    UDP {
-                        IPv4_address %s
-                        IPv4_Destination_Address %s
-                        Port 3780
-                        Interface sync
-                        SndSocketBuffer 67108864
-                        RcvSocketBuffer 67108864
-                        Checksum on
-                    }
-                }
-                General {
-                    HashSize 1048576
-                    HashLimit 8388608
-                    LogFile %s/conntrackd.log
-                    LockFile %s/conntrackd.lock
-                    UNIX {
-                        Path %s/ct.sock
-                    }
-                    NetlinkBufferSize 67108864
-                    NetlinkBufferSizeMaxGrowth 268435456
-                    Filter From Userspace {
-                        Protocol Accept {
-                            TCP
-                            UDP
-                        }
-                        Address Ignore {
-                            IPv4_address 127.0.0.1
-                            IPv4_address %s
-                            IPv4_address %s
-                        }
-                    }
-                }
-                """.formatted(address, peer, directory, directory, directory, address, peer); }
 
         /** It works off what it could not do in time, at most so long; then it stands still. It would go before everything else, being a real-time process. */
         @Override
@@ -195,12 +135,7 @@ final class Setup {
         }
 
         @Override
-        long onPeer() { return count(line.b().host()); }
-
-        /** By a process of its own: a thread that has changed its namespace may be shown the count of the process's first one. */
-        private static long count(NetworkNamespace host) {
-            return Long.parseLong(host.run("sysctl", "-n", "net.netfilter.nf_conntrack_count").strip());
-        }
+        long onPeer() { return ConntrackdHost.entries(line.b().host()); }
     }
 
     private static final class Ambo extends Contender {

@@ -1,6 +1,8 @@
 package io.ambo.hatests.lab;
 
 import io.ambo.proto.control.CountersRequest;
+import io.ambo.proto.control.Event;
+import io.ambo.proto.control.EventsRequest;
 import io.ambo.proto.control.NodeAnswer;
 import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
@@ -51,6 +53,11 @@ public final class ControlClient {
         local(Request.newBuilder().setCounters(CountersRequest.getDefaultInstance())).getCounters().getCountersList()
                 .forEach(counter -> counters.merge(counter.getName(), counter.getValue(), Long::sum));
         return counters;
+    }
+
+    /** Its newest events, the oldest first. */
+    public List<Event> events() {
+        return local(Request.newBuilder().setEvents(EventsRequest.newBuilder().setLimit(200))).getEvents().getEventsList();
     }
 
     public Reload reload() { return local(Request.newBuilder().setReload(ReloadRequest.getDefaultInstance())).getReload(); }

@@ -1,0 +1,233 @@
+package io.ambo.hatests.bench;
+
+import io.ambo.hatests.lab.LabException;
+import io.ambo.hatests.lab.LabNode;
+import io.ambo.hatests.lab.Line;
+import io.ambo.hatests.lab.Policy;
+import io.ambo.hatests.report.BarPlot;
+import io.ambo.hatests.report.Json;
+import io.ambo.hatests.sys.Pause;
+import io.ambo.hatests.traffic.Generator;
+import io.ambo.hatests.traffic.NewFlows;
+import io.ambo.proto.control.Event;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * A node joins while traffic runs: how long until it has all sessions of the other one. Beside it nftables with conntrackd (FT-FW, external cache disabled; the
+ * joining node asks with {@code conntrackd -n}), on the same topology in the same run.
+ */
+final class Resync {
+    private static final int ENTRIES = 3_000_000, SENDER_CPU = 0, FILL_MS = 2_000, LONGEST_FILL_S = 150, TRAFFIC_PER_SECOND = 2_000;
+    private static final int LONGEST_MS = 60_000, QUIET_MS = 5_000;
+
+    /**
+     * What a contender did.
+     *
+     * @param before  sessions of the node that was there
+     * @param came    of these, on the one that joined
+     * @param ms      from its first sight of the other node (conntrackd: from its asking) to its last session; Ambo: until it takes traffic, with a table proven equal
+     * @param wire    bytes that it received for each session
+     * @param table   bytes of memory that its table takes for each; 0: not known
+     * @param sent    datagrams of new sessions through the other node meanwhile
+     * @param lost    of these
+     */
+    private record Outcome(String name, long before, long came, long ms, double wire, double table, long sent, long lost) {}
+
+    private final int sessions;
+    private final int fillRate;
+    private final List<String> contenders;
+    private final PrintStream progress;
+
+    Resync(int sessions, int fillRate, List<String> contenders, PrintStream progress) {
+        this.sessions = sessions;
+        this.fillRate = fillRate;
+        this.contenders = contenders;
+        this.progress = progress;
+    }
+
+    /** @return the table, or the same as JSON */
+    String run(Path directory, boolean json) {
+        Map<String, Outcome> outcomes = new LinkedHashMap<>();
+        try (ConntrackRoom _ = ConntrackRoom.forEntries(ENTRIES)) {
+            if (contenders.contains("conntrackd")) outcomes.put("conntrackd", conntrackd());
+            if (contenders.contains("ambo")) outcomes.put("ambo", ambo());
+        }
+        String text = Json.write(json(outcomes));
+        Map<String, Map<String, Double>> bars = new LinkedHashMap<>();
+        Map<String, Double> seconds = new LinkedHashMap<>();
+        Map<String, Double> parts = new LinkedHashMap<>();
+        outcomes.values().forEach(each -> {
+            seconds.put(each.name, each.ms / 1000.0);
+            parts.put(each.name, 10.0 * each.came / each.before);
+        });
+        bars.put("seconds", seconds);
+        bars.put("tenths that came", parts);
+        ResultFiles.write(directory, text, BarPlot.svg(sessions + " sessions to a joining node", bars));
+        return json ? text : table(outcomes) + "\nplot and figures: " + directory + "\n";
+    }
+
+    private Outcome conntrackd() {
+        String name = "nftables + conntrackd";
+        try (Line line = Line.build(Policy.OPEN)) {
+            line.forwardInKernel();
+            for (LabNode node : List.of(line.a(), line.b())) {
+                Filter.install(node.host());
+                node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout", "3600");
+                node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", "3600");
+            }
+            ConntrackdHost.start(line.a(), line.b());
+            try (Generator counter = Generator.answering(line, SENDER_CPU); NewFlows source = new NewFlows(line, SENDER_CPU, false)) {
+                fill(name, source, () -> ConntrackdHost.entries(line.a().host()));
+                Traffic traffic = new Traffic(source, counter);
+                ConntrackdHost.start(line.b(), line.a());
+                Pause.ms(500);
+                long before = ConntrackdHost.entries(line.a().host());
+                long received = received(line.b());
+                long beganNs = System.nanoTime();
+                ConntrackdHost.requestResync(line.b());
+                long came = 0;
+                long lastMs = 0;
+                for (long ms = 0; ms < LONGEST_MS && ms - lastMs < QUIET_MS; ms = (System.nanoTime() - beganNs) / 1_000_000) {
+                    long now = ConntrackdHost.entries(line.b().host());
+                    // New sessions keep coming: only what the resync brings counts as news.
+                    if (now > came + TRAFFIC_PER_SECOND) {
+                        came = now;
+                        lastMs = ms;
+                    }
+                    Pause.ms(100);
+                }
+                long bytes = received(line.b()) - received;
+                traffic.stop();
+                return new Outcome(name, before, Math.min(before, came), lastMs, (double) bytes / Math.max(1, came), 0, traffic.sent,
+                        traffic.lost());
+            }
+        }
+    }
+
+    private Outcome ambo() {
+        Policy policy = Policy.OPEN.with("""
+                limits: { sessions: %d, sessions-per-source: 0 }
+                timeouts: { udp: { single: 1h, multiple: 1h } }
+                datapath: { packet-memory: 256MiB }
+                """.formatted(ENTRIES));
+        try (Line line = Line.build(policy)) {
+            line.a().start();
+            line.a().awaitReady();
+            try (Generator counter = Generator.answering(line, SENDER_CPU); NewFlows source = new NewFlows(line, SENDER_CPU, false)) {
+                fill("Ambo", source, () -> line.a().status().getSessions());
+                Traffic traffic = new Traffic(source, counter);
+                Pause.ms(500);
+                long before = line.a().status().getSessions();
+                long received = received(line.b());
+                line.b().start();
+                line.b().awaitMembers(2);
+                long bytes = received(line.b()) - received;
+                long came = line.b().status().getSessions();
+                List<Event> events = line.b().control().events();
+                long ms = wallMs(events, "gate", "open: in sync") - wallMs(events, "view", "");
+                traffic.stop();
+                for (Event each : events) progress.println("b: " + each.getKind() + " " + each.getText());
+                double table = (double) residentBytes(line.b()) / came;
+                return new Outcome("Ambo", before, Math.min(before, came), ms, (double) bytes / came, table, traffic.sent, traffic.lost());
+            }
+        }
+    }
+
+    private static long wallMs(List<Event> events, String kind, String text) {
+        return events.stream().filter(each -> each.getKind().equals(kind) && each.getText().startsWith(text)).findFirst()
+                .orElseThrow(() -> new LabException("b has told of no " + kind + " " + text + ": " + events)).getWallMs();
+    }
+
+    private void fill(String name, NewFlows source, java.util.function.LongSupplier count) {
+        progress.println("filling " + name);
+        long deadlineNs = System.nanoTime() + LONGEST_FILL_S * 1_000_000_000L;
+        long has = 0;
+        while (has < sessions) {
+            if (System.nanoTime() > deadlineNs)
+                throw new LabException(name + " has only " + has + " sessions after " + LONGEST_FILL_S + " s");
+            source.run(Math.min(FILL_MS, Math.max(100, (sessions - has) * 1000L / fillRate)), fillRate);
+            has = count.getAsLong();
+        }
+        progress.printf(Locale.ROOT, "%s has %,d sessions%n", name, has);
+    }
+
+    /** New sessions at a steady rate until it is stopped. */
+    private static final class Traffic {
+        private final Generator counter;
+        private final long receivedBefore;
+        private final CompletableFuture<Void> done;
+        private volatile boolean running = true;
+        private long sent;
+
+        Traffic(NewFlows source, Generator counter) {
+            this.counter = counter;
+            receivedBefore = counter.received();
+            done = CompletableFuture.runAsync(() -> {
+                while (running) sent += source.run(200, TRAFFIC_PER_SECOND);
+            });
+        }
+
+        void stop() {
+            running = false;
+            done.join();
+            Pause.ms(300);
+        }
+
+        long lost() { return sent - (counter.received() - receivedBefore); }
+    }
+
+    private static long received(LabNode node) {
+        return Long.parseLong(node.host().run("cat", "/sys/class/net/sync/statistics/rx_bytes").strip());
+    }
+
+    /** Of the table's file, what is in the process's memory. */
+    private static long residentBytes(LabNode node) {
+        try {
+            long kib = 0;
+            boolean ofTable = false;
+            for (String line : Files.readAllLines(Path.of("/proc", Long.toString(node.pid()), "smaps"))) {
+                if (line.matches("[0-9a-f]+-[0-9a-f]+ .*")) ofTable = line.contains("sessions.map");
+                else if (ofTable && line.startsWith("Rss:")) kib += Long.parseLong(line.replaceAll("\\D", ""));
+            }
+            return kib * 1024;
+        } catch (IOException failed) {
+            throw new LabException("cannot read the memory map of " + node.name(), failed);
+        }
+    }
+
+    private Map<String, Object> json(Map<String, Outcome> outcomes) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("sessions", sessions);
+        outcomes.forEach((key, each) -> {
+            Map<String, Object> one = new LinkedHashMap<>();
+            one.put("sessions_before", each.before);
+            one.put("sessions_came", each.came);
+            one.put("ms", each.ms);
+            one.put("wire_bytes_per_session", each.wire);
+            one.put("table_bytes_per_session", each.table);
+            one.put("new_sessions_meanwhile", each.sent);
+            one.put("of_these_lost", each.lost);
+            json.put(key, one);
+        });
+        return json;
+    }
+
+    private static String table(Map<String, Outcome> outcomes) {
+        StringBuilder table = new StringBuilder(
+                String.format(Locale.ROOT, "%-22s %12s %12s %9s %14s %14s %16s%n", "a node joins", "sessions", "came", "seconds",
+                        "B/session wire", "B/session table", "new ones lost"));
+        for (Outcome each : outcomes.values())
+            table.append(String.format(Locale.ROOT, "%-22s %,12d %,12d %9.2f %14.1f %15s %16s%n", each.name, each.before, each.came,
+                    each.ms / 1000.0, each.wire,
+                    each.table == 0 ? "-" : String.format(Locale.ROOT, "%.1f", each.table), each.lost + " of " + each.sent));
+        return table.toString();
+    }
+}
