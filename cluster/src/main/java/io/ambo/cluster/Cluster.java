@@ -56,7 +56,6 @@ public final class Cluster implements AutoCloseable {
     private final SyncReceiver receiver;
     private final Questions questions;
     private final EventLog events;
-    private final DirtyBuckets dirty = new DirtyBuckets();
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
     /** The view without those that drain. Both are written under this object's lock. */
@@ -112,6 +111,7 @@ public final class Cluster implements AutoCloseable {
         view = new View(0, local, List.of(local));
         owners = view;
         names.put(local.value(), local.name());
+        DirtyBuckets dirty = new DirtyBuckets();
         replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
         bucketSync = new BucketSync(local, transport, table, clock, random, dirty, replicator::republish, settings.timing().gateRetryMs(),
@@ -236,7 +236,15 @@ public final class Cluster implements AutoCloseable {
 
     /** Sends all sessions of these buckets to every peer, soon. What a peer knows already costs nothing but time. */
     public void resend(BitSet buckets) {
-        buckets.stream().filter(bucket -> bucket < SessionTable.BUCKETS).forEach(dirty::mark);
+        bucketSync.resend(buckets);
+    }
+
+    /** Puts changed keys of the cluster into force. The sync link goes on without a gap as long as every member can open what every other one seals. */
+    public void rekey(ClusterKey key) {
+        transport.rekey(key);
+        List<String> keys = key.fingerprints();
+        events.add(EventLog.Kind.CONFIG, "the sync link is sealed with key " + keys.getFirst()
+                + (keys.size() == 1 ? "; no other key is opened" : "; keys " + String.join(", ", keys) + " are opened"));
     }
 
     /** What happened in the cluster; others of this node may add to it. */
@@ -329,8 +337,8 @@ public final class Cluster implements AutoCloseable {
         public long quietBeforeMs(long comparison, int round) { return bucketSync.quietBeforeMs(comparison, round); }
 
         @Override
-        public void onChunk(NodeId sender, long comparison, int round, long number, boolean last, int records, int unexplained) {
-            bucketSync.onChunk(sender, comparison, round, number, last, records, unexplained);
+        public void onChunk(NodeId sender, long comparison, int round, long number, boolean last, SyncReceiver.Merged merged) {
+            bucketSync.onChunk(sender, comparison, round, number, last, merged);
         }
 
         @Override

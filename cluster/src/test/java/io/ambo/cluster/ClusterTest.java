@@ -19,6 +19,7 @@ import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Random;
 import java.util.SplittableRandom;
@@ -161,8 +162,8 @@ class ClusterTest {
                 known.original().raiseState(1 + step % 4);
                 known.lastSeenMs(Clock.SYSTEM.monotonicMs());
             })) node.table().insert(key, Samples.session(node.id(), i + 1, Clock.SYSTEM.monotonicMs()));
-            node.table().read(key, session);
-            node.publisher().publish(key, session, false);
+            // Under its lock, as workers do: a full ring flags the record in the table.
+            node.table().update(key, (itself, inTable) -> node.publisher().publish(itself, inTable, false));
         }
         awaitEqual(a, b);
         SessionRecord other = new SessionRecord();
@@ -321,6 +322,56 @@ class ClusterTest {
         assertThat(a.table().size()).isEqualTo(1000);
         assertThat(c.listener().gates).filteredOn(GateState::open).isNotEmpty();
         assertThat(c.cluster().gate().open()).isTrue();
+    }
+
+    @Test
+    void aHealedPartitionIsReportedWithWhatJoinedAndWhatClashed() throws Exception {
+        Node a = join("a");
+        Node b = join("b");
+        awaitOpen(a, b);
+        List<List<String>> parts = List.of(List.of("a"), List.of("b"));
+        network.split(parts);
+        await().until(() -> a.cluster().view().alone() && b.cluster().view().alone());
+        for (int i = 0; i < 300; i++) a.put(i, 1000 + i);
+        for (int i = 300; i < 500; i++) b.put(i, 1000 + i);
+        // The same sessions opened on both sides: 30 of them first on a, 20 first on b.
+        for (int i = 500; i < 550; i++) {
+            a.put(i, i < 530 ? 1 : 2);
+            b.put(i, i < 530 ? 2 : 1);
+        }
+        network.heal(parts);
+        awaitEqual(a, b);
+        for (Node node : List.of(a, b))
+            await().until(() -> node.cluster().events().newest(100).events().stream().anyMatch(each -> each.kind() == EventLog.Kind.MERGE));
+        assertThat(merge(a)).startsWith("b and this node were separated and are together again: 200 sessions taken, 300 given, 50 clashed"
+                + " (30 times this node's was chosen, 20 times that of b: the higher epoch, else the earlier); equal after ");
+        assertThat(merge(b)).startsWith("a and this node were separated and are together again: 300 sessions taken, 200 given, 50 clashed"
+                + " (20 times this node's was chosen, 30 times that of a: the higher epoch, else the earlier); equal after ");
+        SessionRecord session = new SessionRecord();
+        for (Node node : List.of(a, b)) {
+            assertThat(node.table().read(Samples.key(510), session)).isTrue();
+            assertThat(session.creator()).isEqualTo(a.id());
+            assertThat(node.table().read(Samples.key(540), session)).isTrue();
+            assertThat(session.creator()).isEqualTo(b.id());
+        }
+    }
+
+    private static String merge(Node node) {
+        return node.cluster().events().newest(100).events().stream().filter(each -> each.kind() == EventLog.Kind.MERGE).findFirst()
+                .orElseThrow().text();
+    }
+
+    @Test
+    void aRepairSendsTheSessionsOfItsBucketsToEveryPeer() throws Exception {
+        Node a = join("a");
+        Node b = join("b");
+        awaitOpen(a, b);
+        SessionKey key = Samples.key(1);
+        a.table().insert(key, Samples.session(a.id(), 1, Clock.SYSTEM.monotonicMs()));
+        BitSet buckets = new BitSet();
+        buckets.set(SessionTable.bucket(key));
+        a.cluster().resend(buckets);
+        await().until(() -> b.table().size() == 1);
     }
 
     @Test

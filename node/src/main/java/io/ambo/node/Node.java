@@ -101,8 +101,10 @@ public final class Node implements AutoCloseable {
 
         int workers = Datapath.workerCount(config, network);
         ClusterEvents events = new ClusterEvents(program);
-        Cluster cluster = part(join(config, workers, sessions, hybridClock, clock, events));
-        RunningConfig running = new RunningConfig(file, config);
+        KeyFile keys = new KeyFile(config.cluster().keyFile());
+        Cluster cluster = part(join(config, keys.key(), workers, sessions, hybridClock, clock, events));
+        keys.onChange(cluster::rekey);
+        RunningConfig running = new RunningConfig(file, config, keys);
         Datapath datapath = part(new Datapath(config, workers, network, program, sessions, cluster, hybridClock, clock, running::ruleName));
         datapath.countAdopted(adopted);
         network.onLocalAddressesChange(datapath::localAddressesChanged);
@@ -137,10 +139,10 @@ public final class Node implements AutoCloseable {
                 config.node().controlSocket());
     }
 
-    private static Cluster join(Config config, int workers, ChronicleSessionTable sessions, HybridClock hybridClock, Clock clock,
+    private static Cluster join(Config config, ClusterKey key, int workers, ChronicleSessionTable sessions, HybridClock hybridClock,
+            Clock clock,
             ClusterListener listener) {
         try {
-            ClusterKey key = ClusterKey.of(Files.readAllBytes(config.cluster().keyFile()));
             ClusterSettings.Link link = config.cluster().transport() == Transport.UDP
                     ? new ClusterSettings.Multicast(config.cluster().multicast().getAddress(), config.cluster().multicast().getPort(), 1)
                     : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
@@ -148,9 +150,6 @@ public final class Node implements AutoCloseable {
                     .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
                     .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2));
             return Cluster.join(settings, sessions, hybridClock, clock, listener);
-        } catch (IOException unreadable) {
-            throw new IllegalArgumentException(
-                    "cluster.key-file = " + config.cluster().keyFile() + " cannot be read: " + unreadable.getMessage(), unreadable);
         } catch (ClusterException failed) {
             throw new IllegalStateException(failed.getMessage(), failed);
         }

@@ -1,5 +1,6 @@
 package io.ambo.node;
 
+import io.ambo.cluster.ClusterKey;
 import io.ambo.node.config.Config;
 import io.ambo.node.config.ConfigDiff;
 import io.ambo.node.config.ConfigLoader;
@@ -9,6 +10,7 @@ import io.ambo.node.config.RuleConfig;
 import io.ambo.node.firewall.Names;
 import io.ambo.proto.control.Reload;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -18,12 +20,14 @@ final class RunningConfig {
     private static final Logger LOG = LogManager.getLogger();
 
     private final Path file;
+    private final KeyFile keys;
     private volatile Config config;
     private volatile long sinceNs = System.nanoTime();
     private Consumer<Config> listener = ignored -> {};
 
-    RunningConfig(Path file, Config config) {
+    RunningConfig(Path file, Config config, KeyFile keys) {
         this.file = file;
+        this.keys = keys;
         this.config = config;
     }
 
@@ -35,6 +39,11 @@ final class RunningConfig {
     Config config() { return config; }
 
     Path file() { return file; }
+
+    /** Of the cluster's keys in force, the one that seals first. */
+    synchronized List<String> keyFingerprints() {
+        return keys.key().fingerprints();
+    }
 
     long ageMs() { return (System.nanoTime() - sinceNs) / 1_000_000; }
 
@@ -57,12 +66,22 @@ final class RunningConfig {
                 ConfigDiff diff = ConfigDiff.between(config, accepted.config());
                 diff.changes().forEach(change -> answer.addChanges(change.toString()));
                 diff.needingRestart().forEach(change -> answer.addRestartChanges(change.toString()));
+                ClusterKey changedKeys = null;
+                try {
+                    changedKeys = keys.changed();
+                } catch (IllegalArgumentException bad) {
+                    return answer.addProblems(String.valueOf(bad.getMessage())).build();
+                }
+                if (changedKeys != null)
+                    answer.addChanges(
+                            "cluster.key-file: keys " + keyFingerprints() + " -> " + changedKeys.fingerprints() + ", the first seals");
                 if (diff.needingRestart().isEmpty() && !dryRun) {
                     listener.accept(accepted.config());
+                    if (changedKeys != null) keys.apply(changedKeys);
                     config = accepted.config();
                     sinceNs = System.nanoTime();
                     answer.setApplied(true);
-                    LOG.info("config reloaded from {}: {} changes", file, diff.changes().size());
+                    LOG.info("config reloaded from {}: {} changes", file, answer.getChangesCount());
                 }
             }
         }

@@ -47,7 +47,7 @@ final class MembersCommand extends NodeCommand {
                     .filter(node -> node.getMembers().getMembersList().stream().anyMatch(each -> each.getName().equals(member.getName())))
                     .map(NodeAnswer::getNode).toList();
             table.row(member.getName(), member.getNodeId(), member.getAddress(),
-                    own.map(each -> each.getGate().getOpen() ? "open" : "closed").orElse("?"),
+                    own.map(each -> StatusCommand.gateCell(each.getGate())).orElse("?"),
                     own.map(each -> Long.toString(each.getSessions())).orElse("?"),
                     own.map(each -> Text.duration(each.getUptimeMs())).orElse("?"),
                     String.join(" ", seers));

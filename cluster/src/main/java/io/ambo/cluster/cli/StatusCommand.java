@@ -65,7 +65,7 @@ final class StatusCommand extends NodeCommand {
     }
 
     /** closed 402/1000: so many sessions of the peers' have come. */
-    private static String gateCell(Gate gate) {
+    static String gateCell(Gate gate) {
         if (gate.getOpen()) return "open";
         return gate.getExpected() > 0 ? "closed " + gate.getSessions() + "/" + gate.getExpected() : "closed";
     }
@@ -81,6 +81,12 @@ final class StatusCommand extends NodeCommand {
             node.getStatus().getWarningsList().forEach(warning -> warnings.add(node.getNode() + ": " + warning));
         }
         if (nodes.stream().map(node -> node.getStatus().getConfigDigest()).distinct().count() > 1) warnings.addAll(differences(nodes));
+        if (nodes.stream().map(node -> node.getStatus().getKeyFingerprintsList()).distinct().count() > 1) {
+            warnings.add("the nodes have different cluster keys (" + nodes.stream()
+                    .map(node -> node.getNode() + ": " + String.join(" ", node.getStatus().getKeyFingerprintsList()))
+                    .collect(Collectors.joining(", "))
+                    + "; the first seals): end the change of keys, on every node, with ambo config reload");
+        }
         return warnings;
     }
 
@@ -126,7 +132,7 @@ final class StatusCommand extends NodeCommand {
                 status.getDroppedPackets(), "interfaces",
                 status.getInterfacesList().stream().map(StatusCommand::json).toList(), "config_file", status.getConfigFile(),
                 "config_digest",
-                status.getConfigDigest(), "config_age_ms", status.getConfigAgeMs(), "addresses", status.getAddressesList(), "draining",
+                status.getConfigDigest(), "keys", status.getKeyFingerprintsList(), "config_age_ms", status.getConfigAgeMs(), "addresses", status.getAddressesList(), "draining",
                 status.getDraining(), "warnings",
                 status.getWarningsList());
     }

@@ -1,6 +1,7 @@
 package io.ambo.cluster.jgroups;
 
 import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.ClusterKey;
 import io.ambo.cluster.ClusterSettings;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.Transport;
@@ -50,11 +51,13 @@ public final class JGroupsTransport implements Transport {
     private volatile Map<Address, NodeId> members = Map.of();
     /** Of those that have left, as long as the channel is open: bounded by the names that there are. */
     private final Map<NodeId, Address> formerAddresses = new ConcurrentHashMap<>();
+    private final Seal seal;
     private long views;
 
     public JGroupsTransport(ClusterSettings settings) {
         this.settings = settings;
         local = NodeId.of(settings.node());
+        seal = new Seal(settings.key(), settings.cluster(), new SecureRandom(), System::nanoTime);
     }
 
     @Override
@@ -65,8 +68,7 @@ public final class JGroupsTransport implements Transport {
             opened = new JChannel(SyncStack.configuration(settings));
             opened.setName(settings.node());
             opened.addAddressGenerator(this::address);
-            ((SealedLink) opened.getProtocolStack().getTransport()).seal(
-                    new Seal(settings.key(), settings.cluster(), new SecureRandom(), System::nanoTime), new ToReceiver(receiver));
+            ((SealedLink) opened.getProtocolStack().getTransport()).seal(seal, new ToReceiver(receiver));
             opened.setReceiver(new FromChannel(receiver));
             channel = opened;
             opened.connect(settings.cluster());
@@ -117,6 +119,9 @@ public final class JGroupsTransport implements Transport {
         FD_ALL3 detector = open.getProtocolStack().findProtocol(FD_ALL3.class);
         detector.getUpProtocol().up(new Event(Event.SUSPECT, List.of(address)));
     }
+
+    @Override
+    public void rekey(ClusterKey key) { seal.rekey(key); }
 
     @Override
     public void close() {

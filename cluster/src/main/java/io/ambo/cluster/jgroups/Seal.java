@@ -36,6 +36,10 @@ import org.jspecify.annotations.Nullable;
  * number in the run: no nonce is used twice under one key, whatever restarts.
  *
  * <p>
+ * <b>Several keys.</b> While the cluster key is being changed there is more than one: what is sent is sealed with the first, what comes is opened with whichever
+ * fits. A run and its numbers go on over the change, so that nobody has to prove anything again and no packet is lost.
+ *
+ * <p>
  * <b>Replay.</b> A number passes once ({@link ReplayWindow}). Packets of an earlier run are recognised too: a run that is new here must first prove that
  * somebody lives behind it, by sealing a random challenge of ours. Until then a few of its packets wait. This costs one round trip at start.
  *
@@ -96,23 +100,36 @@ final class Seal {
 
     /** A peer's run. Guarded by itself. */
     private static final class PeerRun {
-        final SecretKey key;
+        /** Which of the keys fits is found out by trying; the one that fitted last comes first. */
+        volatile Keys keys;
         final ReplayWindow window = new ReplayWindow();
         final byte[] challenge = new byte[CHALLENGE_SIZE];
         final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
         boolean proven;
         long challengedAtNs = Long.MIN_VALUE / 2;
 
-        PeerRun(SecretKey key) { this.key = key; }
+        PeerRun(Keys keys) { this.keys = keys; }
     }
 
-    private final ClusterKey clusterKey;
+    /** A run's keys, one for each cluster key. */
+    private static final class Keys {
+        final ClusterKey of;
+        final SecretKey[] each;
+        /** Only a guess: any thread may set it. */
+        volatile int lastFit;
+
+        Keys(ClusterKey of, SecretKey[] each) {
+            this.of = of;
+            this.each = each;
+        }
+    }
+
     private final String purpose;
     private final int cluster;
     private final RandomGenerator random;
     private final LongSupplier nanoTime;
     private final byte[] run = new byte[RUN];
-    private final SecretKey key;
+    private volatile Keys keys;
     private final AtomicLong numbers = new AtomicLong();
     private final ConcurrentLinkedQueue<Cipher> ciphers = new ConcurrentLinkedQueue<>();
     private final Map<RunId, PeerRun> runs = new LinkedHashMap<>(16, 0.75f, true);
@@ -121,7 +138,6 @@ final class Seal {
 
     /** @param random must be unpredictable */
     Seal(ClusterKey clusterKey, String clusterName, RandomGenerator random, LongSupplier nanoTime) {
-        this.clusterKey = clusterKey;
         this.random = random;
         this.nanoTime = nanoTime;
         purpose = "ambo sync link 1 " + clusterName;
@@ -129,9 +145,14 @@ final class Seal {
         crc.update(clusterName.getBytes(StandardCharsets.UTF_8));
         cluster = (int) crc.getValue();
         random.nextBytes(run);
-        key = keyOf(run);
+        keys = keysOf(run, clusterKey);
         answeredAtNs = new AtomicLong(nanoTime.getAsLong() - STRANGER_INTERVAL_NS);
         strangerAtNs = new AtomicLong(nanoTime.getAsLong() - STRANGER_INTERVAL_NS);
+    }
+
+    /** From now on these are the keys. A packet that another thread is sealing just now may still have the key before. */
+    void rekey(ClusterKey clusterKey) {
+        keys = keysOf(run, clusterKey);
     }
 
     /** A packet for the link. */
@@ -143,7 +164,7 @@ final class Seal {
         ByteBuffer.wrap(packet).put(MAGIC).put(VERSION).put(kind).put((byte) 0).putInt(cluster).put(run).putLong(number);
         Cipher cipher = borrow();
         try {
-            cipher.init(Cipher.ENCRYPT_MODE, key, new GCMParameterSpec(TAG * 8, nonce(number)));
+            cipher.init(Cipher.ENCRYPT_MODE, keys.each[0], new GCMParameterSpec(TAG * 8, nonce(number)));
             cipher.updateAAD(packet, 0, HEADER);
             cipher.doFinal(bytes, offset, length, packet, HEADER);
         } catch (GeneralSecurityException e) {
@@ -165,8 +186,8 @@ final class Seal {
         RunId id = new RunId(header.getLong(offset + RUN_AT), header.getLong(offset + RUN_AT + 8));
         long number = header.getLong(offset + NUMBER_AT);
         PeerRun known = known(id);
-        PeerRun peer = known == null ? new PeerRun(keyOf(Arrays.copyOfRange(packet, offset + RUN_AT, offset + RUN_AT + RUN))) : known;
-        byte[] opened = decrypt(peer.key, packet, offset, length, number);
+        PeerRun peer = known == null ? new PeerRun(keysOf(runIn(packet, offset), keys.of)) : known;
+        byte[] opened = decrypt(peer, packet, offset, length, number);
         if (opened == null) {
             onStranger(from, port);
             return;
@@ -271,6 +292,24 @@ final class Seal {
         runs.remove(victim);
     }
 
+    /** With each key that there is, until one fits. */
+    private byte @Nullable [] decrypt(PeerRun peer, byte[] packet, int offset, int length, long number) {
+        Keys theirs = peer.keys;
+        if (theirs.of != keys.of) {
+            theirs = keysOf(runIn(packet, offset), keys.of);
+            peer.keys = theirs;
+        }
+        int first = theirs.lastFit;
+        for (int i = 0; i < theirs.each.length; i++) {
+            int index = (first + i) % theirs.each.length;
+            byte[] opened = decrypt(theirs.each[index], packet, offset, length, number);
+            if (opened == null) continue;
+            if (index != first) theirs.lastFit = index;
+            return opened;
+        }
+        return null;
+    }
+
     private byte @Nullable [] decrypt(SecretKey with, byte[] packet, int offset, int length, long number) {
         Cipher cipher = borrow();
         try {
@@ -284,7 +323,13 @@ final class Seal {
         }
     }
 
-    private SecretKey keyOf(byte[] ofRun) { return new SecretKeySpec(clusterKey.derive(ofRun, purpose, KEY), "AES"); }
+    private static byte[] runIn(byte[] packet, int offset) { return Arrays.copyOfRange(packet, offset + RUN_AT, offset + RUN_AT + RUN); }
+
+    private Keys keysOf(byte[] ofRun, ClusterKey clusterKey) {
+        SecretKey[] each = new SecretKey[clusterKey.count()];
+        for (int i = 0; i < each.length; i++) each[i] = new SecretKeySpec(clusterKey.derive(i, ofRun, purpose, KEY), "AES");
+        return new Keys(clusterKey, each);
+    }
 
     private static byte[] nonce(long number) { return ByteBuffer.allocate(NONCE).putInt(0).putLong(number).array(); }
 

@@ -1,6 +1,7 @@
 package io.ambo.cluster.membership;
 
 import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.ClusterKey;
 import java.util.List;
 
 /**
@@ -67,6 +68,9 @@ public interface Transport extends AutoCloseable {
 
     /** This peer does not answer any more, as far as others than the transport can tell: look into it now, and go on without it if that is so. Any thread. */
     default void suspect(NodeId peer) {}
+
+    /** From now on these are the members' keys. Any thread; nothing is lost over it. A transport that has no keys has nothing to do. */
+    default void rekey(ClusterKey key) {}
 
     /** Leaves politely. */
     @Override

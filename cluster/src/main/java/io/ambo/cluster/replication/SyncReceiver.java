@@ -30,17 +30,23 @@ public final class SyncReceiver {
     /** A session that ends so soon may be there on one node and gone on the other, and both are right. */
     private static final long ABOUT_TO_END_MS = 2000;
 
+    /**
+     * What a chunk brought.
+     *
+     * @param records     in it
+     * @param inserted    that were not known here
+     * @param replaced    whose incarnation won over the one here
+     * @param unexplained that were news here although nothing has happened to their sessions since the round began, or that found no room
+     */
+    public record Merged(int records, int inserted, int replaced, int unexplained) {}
+
     /** Who compares tables. Called on receiving threads; hands over and returns. */
     public interface Resync {
         /** Sessions unseen since then were the same on both nodes when this round began, were the tables equal; {@link Long#MIN_VALUE}: not ours. */
         long quietBeforeMs(long comparison, int round);
 
-        /**
-         * A chunk has been merged.
-         *
-         * @param unexplained records that were news here although nothing has happened to their sessions since the round began, or that found no room
-         */
-        void onChunk(NodeId sender, long comparison, int round, long number, boolean last, int records, int unexplained);
+        /** A chunk has been merged. */
+        void onChunk(NodeId sender, long comparison, int round, long number, boolean last, Merged merged);
 
         /** Anything that is not deltas. */
         void onMessage(NodeId sender, SyncMessage message);
@@ -153,11 +159,15 @@ public final class SyncReceiver {
         long quietBeforeMs = resync.quietBeforeMs(chunk.comparison(), chunk.round());
         long nowMs = clock.monotonicMs();
         int unexplained = 0;
+        int inserted = 0;
+        int replaced = 0;
         for (int i = 0; i < chunk.count(); i++) {
             SessionRecord record = chunk.record(i);
             boolean quiet = record.lastSeenMs() < quietBeforeMs && record.expiresInMs(nowMs) > ABOUT_TO_END_MS
                     && !record.has(SessionRecord.CLOSED);
             SessionTable.Merge outcome = merge(desk, i);
+            if (outcome == SessionTable.Merge.INSERTED) inserted++;
+            if (outcome == SessionTable.Merge.REPLACED) replaced++;
             if (outcome == SessionTable.Merge.FULL
                     || (quiet && (outcome == SessionTable.Merge.INSERTED || outcome == SessionTable.Merge.REPLACED)))
                 unexplained++;
@@ -167,7 +177,8 @@ public final class SyncReceiver {
         }
         desk.counters.add(ClusterCounter.RESYNC_RECORDS_RECEIVED, chunk.count());
         if (chunk.comparison() != 0)
-            resync.onChunk(sender, chunk.comparison(), chunk.round(), chunk.number(), chunk.last(), chunk.count(), unexplained);
+            resync.onChunk(sender, chunk.comparison(), chunk.round(), chunk.number(), chunk.last(),
+                    new Merged(chunk.count(), inserted, replaced, unexplained));
     }
 
     private void onOther(Desk desk, NodeId sender, SyncMessage message) throws MalformedMessage {
@@ -176,7 +187,7 @@ public final class SyncReceiver {
                 desk.counters.increment(ClusterCounter.ACKS_RECEIVED);
                 replicator.onAck(message.getAck().getRun(), message.getAck().getNumber());
             }
-            case COMPARE, COMPARE_ANSWER, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
+            case COMPARE, COMPARE_ANSWER, COMPARE_REPORT, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
             case STRAY -> onStray(desk, message.getStray());
             case NODE_STATE -> onState(desk, sender, NodeStateCodec.decode(message));
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");

@@ -19,16 +19,15 @@ import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.ChunkAck;
 import io.ambo.proto.sync.CompareAnswer;
+import io.ambo.proto.sync.CompareReason;
+import io.ambo.proto.sync.CompareReport;
 import io.ambo.proto.sync.CompareRequest;
 import io.ambo.proto.sync.SyncMessage;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -93,16 +92,29 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         volatile int receivingRound;
         final AtomicInteger unexplained = new AtomicInteger();
         boolean peerDone;
+        final CompareReason reason;
+        final long beganMs;
         long received;
+        long inserted;
+        long replaced;
+        long peerInserted;
+        long peerReplaced;
         long expected;
         @Nullable
         RecordStream outgoing;
         long progressAtMs;
 
-        Comparison(long id, NodeId peer) {
+        Comparison(long id, NodeId peer, CompareReason reason, long beganMs) {
+            this.reason = reason;
+            this.beganMs = beganMs;
             this.id = id;
             this.peer = peer;
         }
+    }
+
+    /** @param inserted sessions that were not known here; {@code replaced}: whose other incarnation won */
+    private record Tally(long inserted, long replaced) {
+        Tally plus(SyncReceiver.Merged merged) { return new Tally(inserted + merged.inserted(), replaced + merged.replaced()); }
     }
 
     private final NodeId local;
@@ -122,7 +134,9 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private volatile @Nullable Comparison comparison;
     private volatile boolean running = true;
     private volatile GateState told;
-    private final Queue<NodeId> toCompare = new ArrayDeque<>();
+    private final Map<NodeId, CompareReason> toCompare = new LinkedHashMap<>();
+    /** What the chunks of a peer's comparison brought here. */
+    private final Map<Long, Tally> tallies = new LinkedHashMap<>();
     private final Map<NodeId, Long> comparedAtMs = new LinkedHashMap<>();
     private final List<RecordStream> streams = new ArrayList<>();
     private final Map<RecordStream, Long> streamProgressMs = new LinkedHashMap<>();
@@ -166,7 +180,25 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     }
 
     @Override
-    public void onGap(NodeId sender) { post(() -> wantComparison(sender)); }
+    public void onGap(NodeId sender) {
+        post(() -> {
+            log.add(EventLog.Kind.RESYNC, "batches of " + sender + " were lost: comparing tables");
+            wantComparison(sender, CompareReason.BATCHES_LOST);
+        });
+    }
+
+    /** Sends all sessions of these buckets to every peer. */
+    public void resend(BitSet buckets) {
+        BitSet wanted = (BitSet) buckets.clone();
+        post(() -> {
+            View known = view;
+            if (known == null || wanted.isEmpty()) return;
+            log.add(EventLog.Kind.RESYNC, "a repair was asked for: the sessions of " + wanted.cardinality() + " buckets are sent again");
+            for (NodeId peer : known.members())
+                if (!peer.equals(local) && streams.size() < MOST_STREAMS)
+                    addStream(new RecordStream(peer, random.nextLong() | 1, 0, wanted, table, transport));
+        });
+    }
 
     @Override
     public long quietBeforeMs(long ofComparison, int round) {
@@ -175,10 +207,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     }
 
     @Override
-    public void onChunk(NodeId sender, long ofComparison, int round, long number, boolean last, int records, int unexplained) {
+    public void onChunk(NodeId sender, long ofComparison, int round, long number, boolean last, SyncReceiver.Merged merged) {
         Comparison current = comparison;
-        if (current != null && current.id == ofComparison) current.unexplained.addAndGet(unexplained);
-        post(() -> chunkMerged(sender, ofComparison, round, number, last, records));
+        if (current != null && current.id == ofComparison) current.unexplained.addAndGet(merged.unexplained());
+        post(() -> chunkMerged(sender, ofComparison, round, number, last, merged));
     }
 
     @Override
@@ -186,6 +218,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         switch (message.getBodyCase()) {
             case COMPARE -> post(() -> answer(sender, message));
             case COMPARE_ANSWER -> post(() -> answered(sender, message.getCompareAnswer()));
+            case COMPARE_REPORT -> post(() -> reported(sender, message.getCompareReport()));
             case CHUNK_ACK -> post(() -> chunkAcknowledged(sender, message.getChunkAck()));
             default -> throw new IllegalArgumentException("not of a comparison: " + message.getBodyCase());
         }
@@ -245,7 +278,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         View now = membership.view();
         view = now;
         streams.removeIf(stream -> !now.members().contains(stream.peer()));
-        toCompare.removeIf(peer -> !now.members().contains(peer));
+        toCompare.keySet().retainAll(now.members());
         comparedAtMs.keySet().retainAll(now.members());
         Comparison current = comparison;
         if (current != null && !now.members().contains(current.peer)) finish(current, JoinGate.Outcome.LEFT, "");
@@ -265,33 +298,37 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             if (first.equals(local) || !membership.view().members().contains(first)) continue;
             if (localIsFirst && first.value() < local.value()) continue;
             comparedAtMs.remove(first);
-            wantComparison(first);
+            wantComparison(first, CompareReason.PARTS_MET);
         }
     }
 
-    private void wantComparison(NodeId peer) { if (!toCompare.contains(peer) && toCompare.size() < MOST_STREAMS) toCompare.add(peer); }
+    private void wantComparison(NodeId peer, CompareReason reason) {
+        if (toCompare.size() < MOST_STREAMS) toCompare.putIfAbsent(peer, reason);
+    }
 
     // This node asks
 
     private void beginComparison(long nowMs) {
         if (comparison != null) return;
         NodeId peer = gate.nextPeer(nowMs);
-        if (peer == null) peer = nextWanted(nowMs);
-        if (peer == null) return;
+        CompareReason reason = CompareReason.JOINING;
+        if (peer == null) {
+            peer = nextWanted(nowMs);
+            if (peer == null) return;
+            reason = toCompare.getOrDefault(peer, reason);
+            toCompare.remove(peer);
+        }
         comparedAtMs.put(peer, nowMs);
-        Comparison begun = new Comparison(random.nextLong() | 1, peer);
+        Comparison begun = new Comparison(random.nextLong() | 1, peer, reason, nowMs);
         comparison = begun;
         nextRound(begun);
     }
 
     private @Nullable NodeId nextWanted(long nowMs) {
         if (!gate.state().open()) return null;
-        for (Iterator<NodeId> it = toCompare.iterator(); it.hasNext();) {
-            NodeId peer = it.next();
+        for (NodeId peer : toCompare.keySet()) {
             Long before = comparedAtMs.get(peer);
-            if (before != null && nowMs - before < COMPARE_AGAIN_MS) continue;
-            it.remove();
-            return peer;
+            if (before == null || nowMs - before >= COMPARE_AGAIN_MS) return peer;
         }
         return null;
     }
@@ -304,7 +341,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         of.unexplained.set(0);
         of.peerDone = false;
         of.outgoing = null;
-        CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size());
+        CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size())
+                .setReason(of.reason);
         if (table.size() > 0) {
             Digest digest = Digest.of(table);
             for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
@@ -363,13 +401,53 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             counters.increment(ClusterCounter.RESYNC_ABANDONED);
             streams.removeIf(stream -> stream.comparison() == current.id);
         }
+        if (outcome == JoinGate.Outcome.EQUAL) report(current, nowMs);
         if (gate.state().open()) {
-            LOG.info("Comparison of tables with {}: {} {}", current.peer, outcome, detail);
+            if (outcome != JoinGate.Outcome.EQUAL) {
+                LOG.info("Comparison of tables with {}: {} {}", current.peer, outcome, detail);
+                log.add(EventLog.Kind.RESYNC,
+                        "comparing tables with " + current.peer + " failed: " + outcome + (detail.isEmpty() ? "" : ", " + detail));
+            }
             if (outcome == JoinGate.Outcome.NO_ANSWER || outcome == JoinGate.Outcome.BUSY || outcome == JoinGate.Outcome.STILL_DIFFERENT)
-                wantComparison(current.peer);
+                wantComparison(current.peer, current.reason);
         } else {
             gate.onCompared(current.peer, outcome, detail, nowMs);
         }
+    }
+
+    /** Tells this node's log and the peer's. Of the peer's figures those count that came with its acknowledgements. */
+    private void report(Comparison of, long nowMs) {
+        CompareReport report = CompareReport.newBuilder().setComparison(of.id).setReason(of.reason).setRounds(of.round)
+                .setTookMs((int) (nowMs - of.beganMs)).setAskerInserted(of.inserted).setAskerReplaced(of.replaced)
+                .setAnswererInserted(of.peerInserted).setAnswererReplaced(of.peerReplaced).build();
+        tell(of.peer, report, true);
+        send(of.peer, SyncReceiver.message().setCompareReport(report).build());
+    }
+
+    private void reported(NodeId peer, CompareReport report) {
+        // Only of a comparison that this node has taken part in.
+        if (tallies.remove(report.getComparison()) != null) tell(peer, report, false);
+    }
+
+    private void tell(NodeId peer, CompareReport report, boolean asked) {
+        long taken = asked ? report.getAskerInserted() : report.getAnswererInserted();
+        long given = asked ? report.getAnswererInserted() : report.getAskerInserted();
+        long lost = asked ? report.getAskerReplaced() : report.getAnswererReplaced();
+        long won = asked ? report.getAnswererReplaced() : report.getAskerReplaced();
+        String text = switch (report.getReason()) {
+            case PARTS_MET -> peer + " and this node were separated and are together again: ";
+            case JOINING -> asked ? "let in by " + peer + ": " : peer + " has joined: ";
+            case BATCHES_LOST, UNRECOGNIZED -> "after lost batches the table is equal to that of " + peer + ": ";
+        };
+        text += taken + " sessions taken, " + given + " given, " + (won + lost) + " clashed"
+                + (won + lost == 0
+                        ? ""
+                        : " (" + won + " times this node's was chosen, " + lost + " times that of " + peer
+                                + ": the higher epoch, else the earlier)")
+                + "; equal after " + report.getTookMs() + " ms and " + report.getRounds()
+                + (report.getRounds() == 1 ? " round" : " rounds");
+        LOG.info("{}", text);
+        log.add(report.getReason() == CompareReason.PARTS_MET ? EventLog.Kind.MERGE : EventLog.Kind.RESYNC, text);
     }
 
     // This node answers
@@ -392,11 +470,20 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.BUSY)).build());
             return;
         }
-        BitSet differing = differing(request.getDigestsList(), Digest.of(table));
+        tallies.putIfAbsent(request.getComparison(), new Tally(0, 0));
+        if (tallies.size() > MOST_STREAMS) tallies.remove(tallies.keySet().iterator().next());
+        BitSet differing = request.getDigestsCount() == 0 ? everything() : differing(request.getDigestsList(), Digest.of(table));
         answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
         send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
         if (!differing.isEmpty())
             addStream(new RecordStream(peer, request.getComparison(), request.getRound(), differing, table, transport));
+    }
+
+    /** An empty table differs wherever this one is not empty: no sweep is needed to know it. */
+    private BitSet everything() {
+        BitSet all = new BitSet(SessionTable.BUCKETS);
+        if (table.size() > 0) all.set(0, SessionTable.BUCKETS);
+        return all;
     }
 
     private static BitSet differing(List<Long> theirs, Digest ours) {
@@ -410,16 +497,25 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     // Chunks, both ways
 
-    private void chunkMerged(NodeId sender, long ofComparison, int round, long number, boolean last, int records) {
+    private void chunkMerged(NodeId sender, long ofComparison, int round, long number, boolean last, SyncReceiver.Merged merged) {
+        Comparison current = comparison;
+        boolean asked = current != null && current.id == ofComparison && current.peer.equals(sender);
+        if (current != null && asked) {
+            current.inserted += merged.inserted();
+            current.replaced += merged.replaced();
+        } else {
+            tallies.computeIfPresent(ofComparison, (id, tally) -> tally.plus(merged));
+        }
         if (last || number % RecordStream.ACK_EVERY == 0) {
             ChunkAck.Builder ack = ChunkAck.newBuilder().setComparison(ofComparison).setRound(round).setNumber(number);
+            Tally tally = tallies.get(ofComparison);
+            if (tally != null) ack.setInserted(tally.inserted()).setReplaced(tally.replaced());
             send(sender, SyncReceiver.message().setChunkAck(ack).build());
         }
-        Comparison current = comparison;
-        if (current == null || current.id != ofComparison || current.round != round || !current.peer.equals(sender)) return;
+        if (current == null || !asked || current.round != round) return;
         long nowMs = clock.monotonicMs();
         current.progressAtMs = nowMs;
-        current.received += records;
+        current.received += merged.records();
         current.peerDone |= last;
         gate.onProgress(current.received, Math.max(current.expected, current.received), nowMs);
         endRoundIfComplete(current);
@@ -436,6 +532,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         Comparison current = comparison;
         if (current != null && current.id == ack.getComparison()) {
             current.progressAtMs = nowMs;
+            current.peerInserted = Math.max(current.peerInserted, ack.getInserted());
+            current.peerReplaced = Math.max(current.peerReplaced, ack.getReplaced());
             endRoundIfComplete(current);
         }
     }
@@ -481,6 +579,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             repairing = dirty.take();
             nextSlice = 0;
             counters.add(ClusterCounter.BUCKETS_REPAIRED, repairing.cardinality());
+            log.add(EventLog.Kind.RESYNC,
+                    "deltas found no room on the way out and go again: the replicator or the sync link is too slow for the moment");
         }
         roomIsLeft = true;
         int slices = Math.min(table.slices(), nextSlice + SLICES_PER_TURN);

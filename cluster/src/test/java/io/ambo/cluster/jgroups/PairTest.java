@@ -138,6 +138,41 @@ class PairTest {
     }
 
     @Test
+    void aKeyIsChangedUnderTrafficWithoutARefusalOrANewView() throws Exception {
+        Node a = join("a", portA);
+        Node b = join("b", portB);
+        awaitOpen(a);
+        awaitOpen(b);
+        await().until(() -> !a.cluster().view().alone());
+        long views = a.cluster().counters().total(ClusterCounter.VIEWS) + b.cluster().counters().total(ClusterCounter.VIEWS);
+        String old = "0123456789abcdef0123456789abcdef";
+        String fresh = "a new key, a new key, a new key, a new key";
+        int number = 0;
+        for (String file : List.of(old + "\n" + fresh, fresh + "\n" + old, fresh)) {
+            for (Node node : List.of(b, a)) {
+                node.cluster().rekey(ClusterKey.of(file.getBytes(StandardCharsets.US_ASCII)));
+                for (int i = 0; i < 500; i++, number++) {
+                    SessionRecord session = Samples.session(a.cluster().local().value(), number, Clock.SYSTEM.monotonicMs());
+                    a.table.insert(Samples.key(number), session);
+                    a.cluster().publisher(0).publish(Samples.key(number), session, false);
+                }
+                int sent = number;
+                await().pollInterval(5, TimeUnit.MILLISECONDS).until(() -> b.table.size() == sent);
+            }
+        }
+        // Heartbeats with the new key, too.
+        await().during(Duration.ofMillis(1500)).atMost(Duration.ofSeconds(3)).until(() -> !a.cluster().view().alone());
+        for (Node node : List.of(a, b)) {
+            assertThat(node.cluster().counters().total(ClusterCounter.PACKETS_UNAUTHENTIC)).isZero();
+            assertThat(node.cluster().counters().total(ClusterCounter.PACKETS_UNPROVEN)).isZero();
+            assertThat(node.cluster().counters().total(ClusterCounter.PACKETS_REPLAYED)).isZero();
+            assertThat(node.cluster().counters().total(ClusterCounter.BATCH_GAPS)).isZero();
+        }
+        assertThat(a.cluster().counters().total(ClusterCounter.VIEWS) + b.cluster().counters().total(ClusterCounter.VIEWS))
+                .isEqualTo(views);
+    }
+
+    @Test
     void aPeerAnswersQuestions() throws Exception {
         Node a = join("a", portA);
         Node b = join("b", portB);

@@ -90,6 +90,38 @@ class SealTest {
     }
 
     @Test
+    void aKeyIsChangedWithoutOnePacketRefused() {
+        End a = new End(KEY);
+        End b = new End(KEY);
+        b.open(a.packet("hello"));
+        a.open(b.packet("hello"));
+        exchange(a, b);
+        ClusterKey both = keys("0123456789abcdef0123456789abcdef\nfedcba9876543210fedcba9876543210");
+        ClusterKey bothNewFirst = keys("fedcba9876543210fedcba9876543210\n0123456789abcdef0123456789abcdef");
+        for (ClusterKey step : List.of(both, bothNewFirst, OTHER)) {
+            // One node after the other, packets all the time, some of them under way while keys change.
+            for (End changing : List.of(a, b)) {
+                byte[] late = a.packet("late");
+                changing.seal.rekey(step);
+                for (int i = 0; i < 100; i++) {
+                    b.open(a.packet("to b"));
+                    a.open(b.packet("to a"));
+                }
+                if (step != OTHER) b.open(late);
+            }
+        }
+        assertThat(a.refused).isEmpty();
+        assertThat(b.refused).isEmpty();
+        assertThat(b.delivered).hasSize(1 + 600 + 4);
+        assertThat(a.toSend).as("nobody has to prove anything again").isEmpty();
+        End old = new End(KEY);
+        b.open(old.packet("the old key"));
+        assertThat(b.refused).containsExactly(PacketRefusal.UNAUTHENTIC);
+    }
+
+    private static ClusterKey keys(String lines) { return ClusterKey.of(lines.getBytes(StandardCharsets.US_ASCII)); }
+
+    @Test
     void packetsMayOvertakeEachOther() {
         End a = new End(KEY);
         End b = new End(KEY);
