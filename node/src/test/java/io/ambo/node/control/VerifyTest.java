@@ -74,7 +74,7 @@ class VerifyTest {
         Result result = verify();
         assertThat(result.out.lines().sorted()).containsExactly("4 differences in 2003 sessions on a and b",
                 "SESSION                            DIFFERENCE",
-                "tcp 10.0.0.7:500 203.0.113.10:443  missing on b", "tcp 10.0.0.7:501 203.0.113.10:443        missing on a",
+                "tcp 10.0.0.7:500 203.0.113.10:443  missing on b", "tcp 10.0.0.7:501 203.0.113.10:443  missing on a",
                 "tcp 10.0.0.7:502 203.0.113.10:443  missing on b (closed there)",
                 "tcp 10.0.0.7:503 203.0.113.10:443  state established on a and opening on b; original established on a and syn on b;"
                         + " reply established on a and syn on b; mid-stream no on a and yes on b");
