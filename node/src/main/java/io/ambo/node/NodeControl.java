@@ -84,7 +84,8 @@ final class NodeControl implements ControlTarget {
                 .setGate(gate()).setCluster(config.cluster().name()).setViewId(view.id()).setSessions(sessions.size())
                 .setSessionCapacity(sessions.capacity()).setWorkers(datapath.workers())
                 .setForwardedPackets(datapath.counters().total(NodeCounter.PACKETS_FORWARDED)).setDroppedPackets(dropped())
-                .setConfigDigest(HexFormat.of().toHexDigits(ClusterWide.digest(config))).addAllKeyFingerprints(running.keyFingerprints()).setConfigFile(running.file().toString())
+                .setConfigDigest(HexFormat.of().toHexDigits(ClusterWide.digest(config))).addAllKeyFingerprints(running.keyFingerprints())
+                .setConfigFile(running.file().toString())
                 .setConfigAgeMs(running.ageMs());
         view.members().forEach(member -> status.addView(member.name()));
         for (DataInterface each : network.interfaces()) {

@@ -132,7 +132,8 @@ final class StatusCommand extends NodeCommand {
                 status.getDroppedPackets(), "interfaces",
                 status.getInterfacesList().stream().map(StatusCommand::json).toList(), "config_file", status.getConfigFile(),
                 "config_digest",
-                status.getConfigDigest(), "keys", status.getKeyFingerprintsList(), "config_age_ms", status.getConfigAgeMs(), "addresses", status.getAddressesList(), "draining",
+                status.getConfigDigest(), "keys", status.getKeyFingerprintsList(), "config_age_ms", status.getConfigAgeMs(), "addresses",
+                status.getAddressesList(), "draining",
                 status.getDraining(), "warnings",
                 status.getWarningsList());
     }
