@@ -66,27 +66,24 @@ public final class SessionMerge {
      * <li>two nodes have opened the session by copies of one first packet, and of the two this one alone has been answered from both sides. The other would take
      * its translation from it, and what is known of its windows. Which of the two came about earlier is no better judge: hosts' clocks differ, and a packet may
      * have waited in a node that was paused;
-     * <li>the peer's is an earlier connection of the same ends, which is over, and was opened more often: it comes from a node that was away meanwhile.
+     * <li>the peer's is an earlier connection of the same ends, of which nothing has been seen for long: it comes from a node that was away when it ended.
      * </ul>
      */
     static boolean isAhead(SessionRecord local, SessionRecord remote) {
         if (compareIncarnations(local, remote) >= 0 || local.has(SessionRecord.CLOSED) || remote.has(SessionRecord.CLOSED)) return false;
-        if (!isEstablished(local)) return false;
-        return local.epoch() == remote.epoch() ? !isEstablished(remote) : isOver(remote) && !isOver(local) && isLater(local, remote);
-    }
-
-    /** Another connection, seen well after the last packet of the other. */
-    private static boolean isLater(SessionRecord local, SessionRecord remote) {
+        if (!isEstablished(local) || isOver(local)) return false;
+        long laterMs = local.lastSeenMs() - remote.lastSeenMs();
         boolean another = local.created() != remote.created() || local.creator() != remote.creator();
-        return another && local.lastSeenMs() - remote.lastSeenMs() > OUTLIVE_MS;
-    }
-
-    private static boolean isOver(SessionRecord session) {
-        return session.original().state() == TcpHalf.CLOSED && session.reply().state() == TcpHalf.CLOSED;
+        if (another && laterMs > OUTLIVE_MS) return true;
+        return local.epoch() == remote.epoch() && !isEstablished(remote) && laterMs > -OUTLIVE_MS;
     }
 
     private static boolean isEstablished(SessionRecord session) {
         return session.original().state() >= TcpHalf.ESTABLISHED && session.reply().state() >= TcpHalf.ESTABLISHED;
+    }
+
+    private static boolean isOver(SessionRecord session) {
+        return session.original().state() == TcpHalf.CLOSED && session.reply().state() == TcpHalf.CLOSED;
     }
 
     /**

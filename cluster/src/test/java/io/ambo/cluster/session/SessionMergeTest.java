@@ -213,6 +213,22 @@ class SessionMergeTest {
         assertThat(SessionMerge.merge(same, over)).as("the end of this very connection").isEqualTo(ADVANCED);
     }
 
+    /** Seeds 2087 and 2317 of the simulation: a node that was away when a connection ended still takes it for established. */
+    @Test
+    void ofTwoConnectionsOfTheSameEndsTheOneThatIsStillSeenGoesOn() {
+        SessionRecord ended = Sessions.session(1, 100).lastSeenMs(10_000);
+        ended.original().raiseState(TcpHalf.ESTABLISHED);
+        ended.reply().raiseState(TcpHalf.ESTABLISHED);
+        SessionRecord opening = Sessions.session(2, 99).lastSeenMs(20_000);
+        opening.original().raiseState(TcpHalf.SYN);
+        assertThat(SessionMerge.merge(copy(ended), opening)).as("nothing is left to protect").isEqualTo(REPLACED);
+        SessionRecord alive = Sessions.session(2, 101).lastSeenMs(20_000);
+        alive.original().raiseState(TcpHalf.ESTABLISHED);
+        alive.reply().raiseState(TcpHalf.ESTABLISHED);
+        assertThat(SessionMerge.merge(alive, ended)).isEqualTo(OUTLIVED);
+        assertThat(SessionMerge.merge(ended, alive)).isEqualTo(REPLACED);
+    }
+
     @Test
     void aClosingIsTakenOverWhereNoLaterPacketWasSeen() {
         SessionRecord closed = Sessions.session(1, 100).addFlags(SessionRecord.CLOSED).lastSeenMs(10_000);

@@ -63,7 +63,7 @@ final class Membership {
         all.add(newcomer);
         GroupView view = new GroupView(++numbers, all);
         install(newcomer, view, List.of());
-        tell(newcomer, view, List.of());
+        if (door != null) tell(door, view, List.of());
     }
 
     private Member coordinatorFor(Member reached, Member newcomer) {
@@ -147,11 +147,17 @@ final class Membership {
 
     private void tell(Member from, GroupView view, List<NodeId> parts) {
         for (Member each : view.members()) {
-            if (each == from || each.gone) continue;
+            if (each.gone) continue;
             agenda.in(link.delayNs() + random.nextLong(5 * Agenda.MS), () -> {
-                if (!link.isCut(from.node, each.node)) each.host.run(() -> install(each, view, parts));
+                if (!link.isCut(from.node, each.node)) each.host.run(() -> hear(each, from, view, parts));
             });
         }
+    }
+
+    /** A view from somebody who is no member is not listened to, unless it is a merged one. */
+    private void hear(Member member, Member from, GroupView view, List<NodeId> parts) {
+        if (!member.gone && member.number() > 0 && (!parts.isEmpty() || member.view().members().contains(from)))
+            install(member, view, parts);
     }
 
     private void install(Member member, GroupView view, List<NodeId> parts) {

@@ -74,7 +74,9 @@ public final class SimCommand implements Callable<Integer> {
         views += outcome.views();
         merges += outcome.merges();
         clashes += outcome.clashes();
-        if (!outcome.passed()) failed.add(outcome);
+        if (outcome.passed()) return;
+        failed.add(outcome);
+        System.err.printf("seed %d failed: %s%n", outcome.seed(), outcome.violation());
     }
 
     private void print(long first, double seconds) {
