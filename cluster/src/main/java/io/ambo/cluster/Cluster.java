@@ -152,7 +152,7 @@ public final class Cluster implements AutoCloseable {
         return replicator.publisher(worker);
     }
 
-    /** Where a worker hands over a stray: always the same object for the same number, to be used by that worker's thread only. */
+    /** Where a worker of a simulation hands over a stray, by way of the transport: always the same object for the same number, to be used by that worker's thread only. */
     public StrayOutlet strays(int worker) {
         return replicator.outlet(worker);
     }

@@ -94,7 +94,8 @@ class RedirectModeTest {
         assertThat(owner.table().read(key, session)).isTrue();
         for (Node node : nodes) {
             boolean must = homes.has(view, node.id(), key, session);
-            if (must || nobodyElse) assertThat(node.has(number)).describedAs("session %s at %s", number, node.cluster().local()).isEqualTo(must);
+            if (must || nobodyElse)
+                assertThat(node.has(number)).describedAs("session %s at %s", number, node.cluster().local()).isEqualTo(must);
         }
     }
 
