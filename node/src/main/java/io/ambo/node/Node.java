@@ -24,11 +24,13 @@ import io.ambo.node.control.LocalAnswers;
 import io.ambo.node.datapath.Datapath;
 import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.firewall.Names;
+import io.ambo.node.redirect.Redirects;
 import io.ambo.node.routing.FailClosed;
 import io.ambo.node.routing.KernelNetwork;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
@@ -103,12 +105,18 @@ public final class Node implements AutoCloseable {
         ClusterEvents events = new ClusterEvents(program);
         Cluster cluster = part(join(config, workers, sessions, hybridClock, clock, events));
         RunningConfig running = new RunningConfig(file, config);
-        Datapath datapath = part(new Datapath(config, workers, network, program, sessions, cluster, hybridClock, clock, running::ruleName));
+        Redirects redirects = part(
+                new Redirects(clusterKey(config), cluster.local(), config.cluster().bindAddress(), config.cluster().redirectPort(),
+                        config.datapath().surviveMs(), clock, new SecureRandom()));
+        Datapath datapath = part(
+                new Datapath(config, workers, network, program, sessions, cluster, redirects, hybridClock, clock, running::ruleName));
         datapath.countAdopted(adopted);
         network.onLocalAddressesChange(datapath::localAddressesChanged);
         datapath.localAddressesChanged();
-        events.attach(datapath);
+        events.attach(datapath, redirects);
         datapath.start();
+        redirects.onView(cluster.view());
+        redirects.start(cluster::sendRedirectHello);
         rehearsal.join();
         AddressKeeper addresses = part(addressKeeper(config, network, program, cluster, new SettingsCheck(cluster, running), clock));
         keeper = addresses;
@@ -122,7 +130,7 @@ public final class Node implements AutoCloseable {
             addresses.configure(changed.addresses(), changed.tracking(), ClusterWide.digest(changed));
         });
 
-        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program, addresses,
+        NodeControl control = new NodeControl(clock, running, cluster, redirects, sessions, datapath, network, program, addresses,
                 this::onRestart);
         LocalAnswers answers = new LocalAnswers(control);
         cluster.answerWith(answers::answer);
@@ -139,20 +147,27 @@ public final class Node implements AutoCloseable {
 
     private static Cluster join(Config config, int workers, ChronicleSessionTable sessions, HybridClock hybridClock, Clock clock,
             ClusterListener listener) {
+        ClusterKey key = clusterKey(config);
         try {
-            ClusterKey key = ClusterKey.of(Files.readAllBytes(config.cluster().keyFile()));
             ClusterSettings.Link link = config.cluster().transport() == Transport.UDP
                     ? new ClusterSettings.Multicast(config.cluster().multicast().getAddress(), config.cluster().multicast().getPort(), 1)
                     : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
             ClusterSettings settings = ClusterSettings
                     .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
-                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2));
+                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2))
+                    .withMode(config.cluster().mode());
             return Cluster.join(settings, sessions, hybridClock, clock, listener);
+        } catch (ClusterException failed) {
+            throw new IllegalStateException(failed.getMessage(), failed);
+        }
+    }
+
+    private static ClusterKey clusterKey(Config config) {
+        try {
+            return ClusterKey.of(Files.readAllBytes(config.cluster().keyFile()));
         } catch (IOException unreadable) {
             throw new IllegalArgumentException(
                     "cluster.key-file = " + config.cluster().keyFile() + " cannot be read: " + unreadable.getMessage(), unreadable);
-        } catch (ClusterException failed) {
-            throw new IllegalStateException(failed.getMessage(), failed);
         }
     }
 
@@ -246,11 +261,15 @@ public final class Node implements AutoCloseable {
         private final XdpProgram program;
         private volatile @Nullable Datapath datapath;
         private volatile @Nullable AddressKeeper addresses;
+        private volatile @Nullable Redirects redirects;
         private volatile boolean ready;
 
         ClusterEvents(XdpProgram program) { this.program = program; }
 
-        void attach(Datapath started) { datapath = started; }
+        void attach(Datapath started, Redirects ways) {
+            datapath = started;
+            redirects = ways;
+        }
 
         void attach(AddressKeeper started) { addresses = started; }
 
@@ -279,16 +298,12 @@ public final class Node implements AutoCloseable {
         }
 
         @Override
-        public void onStray(int zone, byte[] frame) {
-            Datapath now = datapath;
-            if (now != null) now.onStray(zone, frame);
-        }
-
-        @Override
         public void onView(View view) {
             LOG.info("view {}: {}", view.id(), view.members());
             AddressKeeper now = addresses;
             if (now != null) now.onView(view);
+            Redirects ways = redirects;
+            if (ways != null) ways.onView(view);
         }
 
         @Override
