@@ -28,6 +28,11 @@ public final class Homes {
         return Ownership.highest(view, endsHash, view.local().value());
     }
 
+    /** The same besides this node and one other; null when nobody else is there. */
+    public static @Nullable NodeId otherDirector(View view, long endsHash, int but) {
+        return Ownership.highest(view, endsHash, view.local().value(), but);
+    }
+
     /** @return null when nobody but the owner is there */
     public static @Nullable NodeId backup(View view, long keyHash, int owner) {
         return Ownership.highest(view, keyHash, owner);

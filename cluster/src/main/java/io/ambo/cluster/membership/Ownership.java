@@ -29,13 +29,16 @@ public final class Ownership {
      * @param excluded node id of a member that does not count; 0: all count
      * @return null when no other is there
      */
-    static @Nullable NodeId highest(View view, long keyHash, int excluded) {
+    static @Nullable NodeId highest(View view, long keyHash, int excluded) { return highest(view, keyHash, excluded, excluded); }
+
+    /** The same with two that do not count. */
+    static @Nullable NodeId highest(View view, long keyHash, int excluded, int excludedToo) {
         List<NodeId> members = view.members();
         NodeId best = null;
         long bestWeight = 0;
         for (int i = 0; i < members.size(); i++) {
             NodeId member = members.get(i);
-            if (member.value() == excluded) continue;
+            if (member.value() == excluded || member.value() == excludedToo) continue;
             long weight = weight(keyHash, member);
             if (best == null || weight > bestWeight || (weight == bestWeight && member.value() < best.value())) {
                 bestWeight = weight;

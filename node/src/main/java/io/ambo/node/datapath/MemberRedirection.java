@@ -9,7 +9,6 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.node.redirect.RedirectSocket;
 import io.ambo.node.redirect.RedirectTeller;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /** Redirect mode over a cluster. One for each worker. */
 final class MemberRedirection implements Redirection {
@@ -42,10 +41,8 @@ final class MemberRedirection implements Redirection {
     public int director(long endsHash) { return Homes.director(cluster.view(), endsHash).value(); }
 
     @Override
-    public int otherDirector(long endsHash) {
-        if (!cluster.isMoving()) return 0;
-        @Nullable
-        NodeId other = Homes.directorOtherThanLocal(cluster.view(), endsHash);
+    public int otherDirector(long endsHash, int but) {
+        NodeId other = Homes.otherDirector(cluster.view(), endsHash, but);
         return other == null ? 0 : other.value();
     }
 

@@ -293,10 +293,10 @@ final class PacketPipeline {
         return director != redirection.local() && hand(director, ingress, Geneve.ASK, NodeCounter.STRAYS_REDIRECTED);
     }
 
-    /** This node should know, and does not: perhaps the one knows that was in its place before. */
+    /** This node should know, and does not: the owner itself, or one that was in this one's place before, may be the next one that the hash names. */
     private boolean askAnother(DataInterface ingress) {
         if (handed && handedHops != Geneve.ASK) return false;
-        int other = redirection.otherDirector(key.hash());
+        int other = redirection.otherDirector(key.hash(), handed ? handedIngress : redirection.local());
         return other != 0 && hand(other, ingress, Geneve.ASK_AGAIN, NodeCounter.STRAYS_REDIRECTED);
     }
 

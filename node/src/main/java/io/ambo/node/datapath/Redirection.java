@@ -25,7 +25,7 @@ public interface Redirection {
         public int director(long endsHash) { return 0; }
 
         @Override
-        public int otherDirector(long endsHash) { return 0; }
+        public int otherDirector(long endsHash, int but) { return 0; }
 
         @Override
         public int learnt(SessionKey ends) { return 0; }
@@ -53,8 +53,13 @@ public interface Redirection {
     /** The member that has the session of such packets, or knows who has it; perhaps this one. */
     int director(long endsHash);
 
-    /** Who may know besides, while sessions are on their way to where they belong since the membership has changed; else 0. */
-    int otherDirector(long endsHash);
+    /**
+     * Who may know when this node, the director, does not: the delta is late, or sessions are on their way to where they belong since the membership has changed.
+     *
+     * @param but the member that the packet came in at
+     * @return 0 when nobody else is there
+     */
+    int otherDirector(long endsHash, int but);
 
     /** The owner that has told this node of itself; 0 when none has, or it is gone. */
     int learnt(SessionKey ends);
