@@ -2,6 +2,7 @@
 // Java's side is io.ambo.node.fastpath.XdpProgram; it compares names and offsets when it loads the program.
 #pragma once
 
+#include <linux/bpf.h>
 #include <linux/types.h>
 
 #define AMBO_MAX_PORTS 64
@@ -9,6 +10,9 @@
 #define AMBO_MAX_QUEUES 64
 #define AMBO_MAX_INTERFACES 1024
 #define AMBO_MAX_LOCAL_ADDRESSES 4096
+#define AMBO_MAX_MEMBERS 64
+// The port of packets that other members have handed over, and of the device that they come by.
+#define AMBO_REDIRECT_PORT 63
 
 // One name for each way a frame can go, in the order of XdpCounter. All before `punted` go to the kernel.
 #define AMBO_VERDICTS(X)            \
@@ -28,7 +32,15 @@
     X(punted_out_of_window)         \
     X(punted_next_hop)              \
     X(dropped_no_headroom)          \
-    X(handed_to_deputy)
+    X(handed_to_deputy)         \
+    X(redirected_in_kernel)         \
+    X(punted_redirect)              \
+    X(punted_handed)                \
+    X(passed_sync)                  \
+    X(dropped_redirect_malformed)   \
+    X(dropped_redirect_sender)      \
+    X(dropped_redirect_unauthentic) \
+    X(dropped_redirect_replayed)
 
 enum ambo_verdict {
 #define X(name) AMBO_##name,
@@ -148,6 +160,9 @@ _Static_assert(sizeof(struct ambo_direction) == 64, "shared with FlowCache");
 
 // The node has seen the whole session: window checks need no slack.
 #define AMBO_FLOW_SEEN_WHOLE 1
+// Not a session: packets with these ends go to the member whose id is in the upper half of the flags.
+#define AMBO_FLOW_REDIRECT 2
+#define AMBO_FLOW_OWNER_SHIFT 16
 
 // Value of `flows4` and `flows6`. Two CPUs may write different directions of one session at once; of the fields that both write (a half's max_end
 // and seq_end) the loser's is written again by its next packet.
@@ -192,6 +207,42 @@ struct ambo_translation6 {
     __be32 destination[4];
 };
 _Static_assert(sizeof(struct ambo_translation6) == 96, "shared with FlowCache");
+
+// Map `tunnel`: its only entry. How packets are handed to other members, see tunnel.h. Zeroed memory means: not at all.
+struct ambo_tunnel {
+    __u32 ifindex; // of the sync link's device
+    __u32 ipv6;    // of the addresses
+    __be16 node;   // this member's id
+    __be16 udp_port;
+    __u32 reserved;
+    __be32 address[4]; // this host's; IPv4 mapped
+    __u64 key[2];
+    __u64 sequence; // of the datagram sent last
+    __u8 salt[16];  // that the key was made of: a next process tells it to the members
+};
+_Static_assert(sizeof(struct ambo_tunnel) == 72, "shared with KernelRedirect");
+
+// Map `redirect_targets`, by node id: the members that packets may be handed to.
+struct ambo_target {
+    __be32 address[4];
+    __be16 udp_port;
+    __u16 reserved[3];
+    struct ambo_hop hop;
+};
+_Static_assert(sizeof(struct ambo_target) == 56, "shared with KernelRedirect");
+
+#define AMBO_WINDOW_WORDS 32
+
+// Map `redirect_sources`, by node id: by what datagrams of a member's kernel are known, and which have been seen (RFC 6479).
+struct ambo_source {
+    struct bpf_spin_lock lock;
+    __u32 reserved;
+    __be32 address[4];
+    __u64 key[2];
+    __u64 newest;
+    __u64 seen[AMBO_WINDOW_WORDS];
+};
+_Static_assert(sizeof(struct ambo_source) == 304, "shared with KernelRedirect");
 
 // Key of map `local6`.
 struct ambo_address6 {

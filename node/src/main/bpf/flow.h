@@ -7,13 +7,8 @@
 
 #include "classify.h"
 #include "punt.h"
+#include "tunnel.h"
 
-#define AMBO_AF_INET 2
-#define AMBO_AF_INET6 10
-#define AMBO_LOOPBACK 1
-
-// A next hop is asked for again after this, whatever the generation says: nobody counts it while the JVM is away.
-#define AMBO_HOP_NS 500000000ull
 // The same numbers as in TcpTracker.
 #define AMBO_DELTA_SLACK 65536
 #define AMBO_UNSCALED_WINDOW 65535
@@ -320,7 +315,8 @@ static __always_inline int parse_transport(struct packet *packet, __u32 length, 
 }
 
 // From the IP header to the wire. It is compiled twice, for IPv4 and IPv6, so that each lookup has one map that the compiler knows.
-static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet, int is_ipv6, int tagged, enum ambo_verdict *verdict)
+static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet, int is_ipv6, int tagged, int handed,
+    enum ambo_verdict *verdict)
 {
     const void *start = packet->cursor;
     __u32 length, header;
@@ -351,6 +347,11 @@ static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet,
     struct ambo_direction *direction = &flow->direction[from & 1];
     __u64 now = bpf_ktime_get_coarse_ns();
     if (now > set->forward_until_ns || is_idle(flow, from, now)) return -1;
+    if (flow->flags & AMBO_FLOW_REDIRECT) {
+        // Never twice: who was handed a packet of another's session says so to who handed it over.
+        if (handed) return -1;
+        return hand_over(ctx, packet, flow, direction, ports_->source ^ ports_->destination, length, now, set->route_generation, tagged, verdict);
+    }
     if (!find_hop(ctx, &direction->hop, packet, &match, length, now, set->route_generation)) {
         *verdict = AMBO_punted_next_hop;
         return -1;
@@ -379,13 +380,13 @@ static __always_inline int forward_ip(struct xdp_md *ctx, struct packet *packet,
 }
 
 // Forwards the frame, or says that it is not for this stage (-1). `verdict` is set when Java should get it for a reason worth counting.
-static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_port *port, enum ambo_verdict *verdict)
+static __always_inline int forward_flow(struct xdp_md *ctx, const struct ambo_port *port, int handed, enum ambo_verdict *verdict)
 {
     struct packet packet = { .cursor = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
-    if (!parse_ethernet(&packet) || !is_addressed_to(port, packet.ethernet)) return -1;
+    if (!parse_ethernet(&packet) || (!handed && !is_addressed_to(port, packet.ethernet))) return -1;
     int tagged = packet.type == ETH_P_8021Q;
-    if (!parse_vlan(&packet) || !is_data_interface(ctx, port, &packet, tagged)) return -1;
-    if (packet.type == ETH_P_IP) return forward_ip(ctx, &packet, 0, tagged, verdict);
-    if (packet.type == ETH_P_IPV6) return forward_ip(ctx, &packet, 1, tagged, verdict);
+    if (!parse_vlan(&packet) || (!handed && !is_data_interface(ctx, port, &packet, tagged))) return -1;
+    if (packet.type == ETH_P_IP) return forward_ip(ctx, &packet, 0, tagged, handed, verdict);
+    if (packet.type == ETH_P_IPV6) return forward_ip(ctx, &packet, 1, tagged, handed, verdict);
     return -1;
 }

@@ -15,11 +15,14 @@ import io.ambo.cluster.replication.Replicator;
 import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.resync.BucketSync;
+import io.ambo.cluster.resync.Rehoming;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.cluster.time.HybridClock;
+import io.ambo.proto.sync.RedirectHello;
+import io.ambo.proto.sync.RedirectTo;
 import io.ambo.proto.sync.SyncMessage;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -35,6 +38,7 @@ import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * This node's membership: the one door to replication. Joined once, closed once.
@@ -53,6 +57,7 @@ public final class Cluster implements AutoCloseable {
     private final ClusterListener listener;
     private final Replicator replicator;
     private final BucketSync bucketSync;
+    private final @Nullable Rehoming rehoming;
     private final SyncReceiver receiver;
     private final Questions questions;
     private final EventLog events;
@@ -63,6 +68,7 @@ public final class Cluster implements AutoCloseable {
     private Set<Integer> draining = Set.of();
     private final Set<NodeId> lostHosts = new HashSet<>();
     private volatile boolean hasLivingPeers;
+    private volatile @Nullable RedirectListener redirects;
 
     /**
      * Joins, or is the first. Returns after the first view is known (a lone start: {@code timing.joinMs} later); the gate may open long after that, so listen
@@ -112,10 +118,12 @@ public final class Cluster implements AutoCloseable {
         owners = view;
         names.put(local.value(), local.name());
         DirtyBuckets dirty = new DirtyBuckets();
-        replicator = new Replicator(local, random.nextLong(), settings.limits(), transport, table, clock, counters, dirty,
+        boolean redirect = settings.mode() == ClusterSettings.Mode.REDIRECT;
+        replicator = new Replicator(local, random.nextLong(), redirect, settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
-        bucketSync = new BucketSync(local, transport, table, clock, random, dirty, replicator::republish, settings.timing().gateRetryMs(),
-                counters, events, this::tellGate);
+        bucketSync = new BucketSync(local, settings.mode(), transport, table, clock, random, dirty, replicator::republish,
+                settings.timing().gateRetryMs(), counters, events, this::tellGate);
+        rehoming = redirect ? new Rehoming(local, table, transport, clock, counters) : null;
         questions = new Questions(transport, counters, random.nextLong());
         receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);
     }
@@ -123,9 +131,11 @@ public final class Cluster implements AutoCloseable {
     private void start() throws ClusterException {
         replicator.start();
         bucketSync.start();
+        if (rehoming != null) rehoming.start();
         try {
             transport.start(new FromTransport());
         } catch (ClusterException | RuntimeException e) {
+            closeRehoming();
             bucketSync.close();
             replicator.close();
             throw e;
@@ -134,7 +144,7 @@ public final class Cluster implements AutoCloseable {
 
     /** One turn of each of the threads that a {@link #stepped} cluster does not have. @return how much was done */
     public int doWork() {
-        return replicator.doWork() + bucketSync.doWork();
+        return replicator.doWork() + bucketSync.doWork() + (rehoming == null ? 0 : rehoming.doWork());
     }
 
     /** The way out for one worker: always the same object for the same number, to be used by that worker's thread only. */
@@ -142,7 +152,7 @@ public final class Cluster implements AutoCloseable {
         return replicator.publisher(worker);
     }
 
-    /** Where a worker hands over a stray: always the same object for the same number, to be used by that worker's thread only. */
+    /** Where a worker of a simulation hands over a stray, by way of the transport: always the same object for the same number, to be used by that worker's thread only. */
     public StrayOutlet strays(int worker) {
         return replicator.outlet(worker);
     }
@@ -219,6 +229,28 @@ public final class Cluster implements AutoCloseable {
         hasLivingPeers = hasLivingPeers(now);
     }
 
+    /** Redirect mode: the membership has changed a moment ago, and sessions are on their way to where they belong now. */
+    public boolean isMoving() {
+        return rehoming != null && rehoming.isMoving();
+    }
+
+    /** Hears from now on what peers say about redirected packets. Called on receiving threads: hand over and return. */
+    public void onRedirects(RedirectListener listener) {
+        redirects = listener;
+    }
+
+    /** Tells all peers how to send redirected packets here. May wait. */
+    public void sendRedirectHello(RedirectHello hello) throws ClusterException {
+        byte[] bytes = SyncReceiver.message().setRedirectHello(hello).build().toByteArray();
+        transport.sendToAll(bytes, 0, bytes.length);
+    }
+
+    /** Tells a peer whose packets with some ends are. It may be lost. */
+    public void sendRedirectTo(NodeId peer, RedirectTo told) {
+        byte[] bytes = SyncReceiver.message().setRedirectTo(told).build().toByteArray();
+        transport.sendHint(peer, bytes, 0, bytes.length);
+    }
+
     /**
      * Asks a peer something that its {@link #answerWith} understands (the control servers of the nodes talk so).
      *
@@ -253,10 +285,13 @@ public final class Cluster implements AutoCloseable {
     /** Leaves politely: what was published is sent, peers learn of the departure at once. */
     @Override
     public void close() {
+        closeRehoming();
         bucketSync.close();
         replicator.close();
         transport.close();
     }
+
+    private void closeRehoming() { if (rehoming != null) rehoming.close(); }
 
     private void tellAcknowledged(int worker, long ticket) { guarded(() -> listener.onAcknowledged(worker, ticket)); }
 
@@ -298,6 +333,7 @@ public final class Cluster implements AutoCloseable {
             LOG.info("View {}: {}", now.id(), now.members());
             events.add(EventLog.Kind.VIEW, viewText(before, now));
             bucketSync.onMembership(membership);
+            if (rehoming != null) rehoming.onView(now);
             guarded(() -> listener.onView(now));
         }
 
@@ -346,6 +382,14 @@ public final class Cluster implements AutoCloseable {
             switch (message.getBodyCase()) {
                 case ASK -> questions.onAsk(sender, message.getAsk());
                 case ANSWER -> questions.onAnswer(sender, message.getAnswer());
+                case REDIRECT_HELLO -> {
+                    RedirectListener hears = redirects;
+                    if (hears != null) guarded(() -> hears.onHello(sender, message.getRedirectHello()));
+                }
+                case REDIRECT_TO -> {
+                    RedirectListener hears = redirects;
+                    if (hears != null) guarded(() -> hears.onRedirectTo(sender, message.getRedirectTo()));
+                }
                 default -> bucketSync.onMessage(sender, message);
             }
         }

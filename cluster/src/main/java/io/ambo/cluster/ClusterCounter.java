@@ -47,7 +47,10 @@ public enum ClusterCounter implements CounterName {
     MERGES_OUTLIVED("sessions that go on in a new epoch: a peer had closed them on stale knowledge, or had a copy that was never answered"),
     STATES_SENT("states of this node sent to a peer"),
     STATES_RECEIVED("states that peers have told"),
-    HOSTS_LOST("peers whose host stopped answering on the sync link");
+    HOSTS_LOST("peers whose host stopped answering on the sync link"),
+    SESSIONS_TAKEN_OVER("sessions whose owner left the view and whose backup was this node, which is their owner now"),
+    SESSIONS_REHOMED("redirect mode: records sent to members that are to have them since the membership changed"),
+    COPIES_FORGOTTEN("redirect mode: copies of sessions given up that others have by now");
     // @formatter:on
 
     private final String help;

@@ -18,12 +18,13 @@ public interface ClusterListener {
     void onAcknowledged(int worker, long ticket);
 
     /**
-     * A peer met a packet whose session it does not know.
+     * A peer met a packet whose session it does not know, and has no way to hand it over but this cluster's transport ({@link Cluster#strays}): in simulations.
+     * Nodes hand packets over in Geneve.
      *
      * @param zone  number of the zone that it came from
      * @param frame from the Ethernet header on; the callee's
      */
-    void onStray(int zone, byte[] frame);
+    default void onStray(int zone, byte[] frame) {}
 
     /** Membership changed. */
     void onView(View view);

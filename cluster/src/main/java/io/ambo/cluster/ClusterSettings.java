@@ -11,12 +11,13 @@ import java.util.List;
  * @param cluster     members of one cluster have the same name
  * @param node        this node's name, unique in the cluster
  * @param bindAddress the sync link's address on this host: nothing listens or sends anywhere else
+ * @param mode        which members have a session; the same on all members
  * @param link        how members find and reach each other
  * @param key         the members' common secret
  * @param timing      when a silent member is given up, and the like
  * @param limits      sizes of rings and messages
  */
-public record ClusterSettings(String cluster, String node, InetAddress bindAddress, Link link, ClusterKey key, Timing timing,
+public record ClusterSettings(String cluster, String node, InetAddress bindAddress, Mode mode, Link link, ClusterKey key, Timing timing,
         Limits limits) {
 
     /** Port of the sync link unless the config names another. */
@@ -25,6 +26,17 @@ public record ClusterSettings(String cluster, String node, InetAddress bindAddre
     public ClusterSettings {
         if (cluster.isBlank()) throw new IllegalArgumentException("the cluster has no name: set cluster.name");
         if (node.isBlank()) throw new IllegalArgumentException("the node has no name: set node.name");
+    }
+
+    /** Which members have a session. */
+    public enum Mode {
+        /** All. */
+        SYNC,
+        /** The owner, and a backup that a hash chooses: see {@link io.ambo.cluster.membership.Homes}. */
+        REDIRECT;
+
+        /** As in the config. */
+        public String word() { return name().toLowerCase(java.util.Locale.ROOT); }
     }
 
     /** How members find and reach each other. */
@@ -96,15 +108,26 @@ public record ClusterSettings(String cluster, String node, InetAddress bindAddre
 
     /** The defaults: UDP multicast on 239.255.67.1, {@link #PORT}, which stays on the link. */
     public static ClusterSettings of(String cluster, String node, InetAddress bindAddress, ClusterKey key) {
-        return new ClusterSettings(cluster, node, bindAddress, new Multicast(address("239.255.67.1"), PORT, 1), key, Timing.DEFAULT,
+        return new ClusterSettings(cluster, node, bindAddress, Mode.SYNC, new Multicast(address("239.255.67.1"), PORT, 1), key,
+                Timing.DEFAULT,
                 Limits.DEFAULT);
     }
 
-    public ClusterSettings withLink(Link other) { return new ClusterSettings(cluster, node, bindAddress, other, key, timing, limits); }
+    public ClusterSettings withLink(Link other) {
+        return new ClusterSettings(cluster, node, bindAddress, mode, other, key, timing, limits);
+    }
 
-    public ClusterSettings withTiming(Timing other) { return new ClusterSettings(cluster, node, bindAddress, link, key, other, limits); }
+    public ClusterSettings withMode(Mode other) {
+        return new ClusterSettings(cluster, node, bindAddress, other, link, key, timing, limits);
+    }
 
-    public ClusterSettings withLimits(Limits other) { return new ClusterSettings(cluster, node, bindAddress, link, key, timing, other); }
+    public ClusterSettings withTiming(Timing other) {
+        return new ClusterSettings(cluster, node, bindAddress, mode, link, key, other, limits);
+    }
+
+    public ClusterSettings withLimits(Limits other) {
+        return new ClusterSettings(cluster, node, bindAddress, mode, link, key, timing, other);
+    }
 
     private static InetAddress address(String literal) {
         try {

@@ -24,11 +24,13 @@ import io.ambo.node.control.LocalAnswers;
 import io.ambo.node.datapath.Datapath;
 import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.firewall.Names;
+import io.ambo.node.redirect.Redirects;
 import io.ambo.node.routing.FailClosed;
 import io.ambo.node.routing.KernelNetwork;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
@@ -105,12 +107,18 @@ public final class Node implements AutoCloseable {
         Cluster cluster = part(join(config, keys.key(), workers, sessions, hybridClock, clock, events));
         keys.onChange(cluster::rekey);
         RunningConfig running = new RunningConfig(file, config, keys);
-        Datapath datapath = part(new Datapath(config, workers, network, program, sessions, cluster, hybridClock, clock, running::ruleName));
+        Redirects redirects = part(
+                new Redirects(keys.key(), cluster.local(), config.cluster().bindAddress(), config.cluster().redirectPort(),
+                        config.datapath().surviveMs(), clock, new SecureRandom()));
+        Datapath datapath = part(
+                new Datapath(config, workers, network, program, sessions, cluster, redirects, hybridClock, clock, running::ruleName));
         datapath.countAdopted(adopted);
         network.onLocalAddressesChange(datapath::localAddressesChanged);
         datapath.localAddressesChanged();
-        events.attach(datapath);
+        events.attach(datapath, redirects);
         datapath.start();
+        redirects.onView(cluster.view());
+        redirects.start(cluster::sendRedirectHello);
         rehearsal.join();
         AddressKeeper addresses = part(addressKeeper(config, network, program, cluster, new SettingsCheck(cluster, running), clock));
         keeper = addresses;
@@ -124,7 +132,7 @@ public final class Node implements AutoCloseable {
             addresses.configure(changed.addresses(), changed.tracking(), ClusterWide.digest(changed));
         });
 
-        NodeControl control = new NodeControl(clock, running, cluster, sessions, datapath, network, program, addresses,
+        NodeControl control = new NodeControl(clock, running, cluster, redirects, sessions, datapath, network, program, addresses,
                 this::onRestart);
         LocalAnswers answers = new LocalAnswers(control);
         cluster.answerWith(answers::answer);
@@ -148,7 +156,8 @@ public final class Node implements AutoCloseable {
                     : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
             ClusterSettings settings = ClusterSettings
                     .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
-                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2));
+                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2))
+                    .withMode(config.cluster().mode());
             return Cluster.join(settings, sessions, hybridClock, clock, listener);
         } catch (ClusterException failed) {
             throw new IllegalStateException(failed.getMessage(), failed);
@@ -245,11 +254,15 @@ public final class Node implements AutoCloseable {
         private final XdpProgram program;
         private volatile @Nullable Datapath datapath;
         private volatile @Nullable AddressKeeper addresses;
+        private volatile @Nullable Redirects redirects;
         private volatile boolean ready;
 
         ClusterEvents(XdpProgram program) { this.program = program; }
 
-        void attach(Datapath started) { datapath = started; }
+        void attach(Datapath started, Redirects ways) {
+            datapath = started;
+            redirects = ways;
+        }
 
         void attach(AddressKeeper started) { addresses = started; }
 
@@ -278,16 +291,12 @@ public final class Node implements AutoCloseable {
         }
 
         @Override
-        public void onStray(int zone, byte[] frame) {
-            Datapath now = datapath;
-            if (now != null) now.onStray(zone, frame);
-        }
-
-        @Override
         public void onView(View view) {
             LOG.info("view {}: {}", view.id(), view.members());
             AddressKeeper now = addresses;
             if (now != null) now.onView(view);
+            Redirects ways = redirects;
+            if (ways != null) ways.onView(view);
         }
 
         @Override

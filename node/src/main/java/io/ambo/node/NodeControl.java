@@ -1,8 +1,10 @@
 package io.ambo.node;
 
 import io.ambo.cluster.Cluster;
+import io.ambo.cluster.ClusterSettings;
 import io.ambo.cluster.EventLog;
 import io.ambo.cluster.GateState;
+import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
@@ -18,9 +20,11 @@ import io.ambo.node.config.Config;
 import io.ambo.node.control.ControlTarget;
 import io.ambo.node.datapath.Datapath;
 import io.ambo.node.datapath.NodeCounter;
+import io.ambo.node.fastpath.FlowCache;
 import io.ambo.node.fastpath.XdpCounter;
 import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.packet.DropReason;
+import io.ambo.node.redirect.Redirects;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.KernelNetwork;
 import io.ambo.proto.control.Addresses;
@@ -59,10 +63,16 @@ final class NodeControl implements ControlTarget {
     private final AddressKeeper keeper;
     private final Runnable onRestart;
 
-    NodeControl(Clock clock, RunningConfig running, Cluster cluster, SessionTable sessions, Datapath datapath, KernelNetwork network,
+    private final Redirects redirects;
+    private final FlowCache.Access flows;
+
+    NodeControl(Clock clock, RunningConfig running, Cluster cluster, Redirects redirects, SessionTable sessions, Datapath datapath,
+            KernelNetwork network,
             XdpProgram program, AddressKeeper keeper, Runnable onRestart) {
         this.keeper = keeper;
         this.onRestart = onRestart;
+        this.redirects = redirects;
+        flows = program.flowCache().newAccess();
         this.clock = clock;
         this.running = running;
         this.cluster = cluster;
@@ -85,8 +95,8 @@ final class NodeControl implements ControlTarget {
                 .setSessionCapacity(sessions.capacity()).setWorkers(datapath.workers())
                 .setForwardedPackets(datapath.counters().total(NodeCounter.PACKETS_FORWARDED)).setDroppedPackets(dropped())
                 .setConfigDigest(HexFormat.of().toHexDigits(ClusterWide.digest(config))).addAllKeyFingerprints(running.keyFingerprints())
-                .setConfigFile(running.file().toString())
-                .setConfigAgeMs(running.ageMs());
+                .setConfigFile(running.file().toString()).setConfigAgeMs(running.ageMs()).setMode(config.cluster().mode().word());
+        datapath.redirectWarnings().forEach(status::addWarnings);
         view.members().forEach(member -> status.addView(member.name()));
         for (DataInterface each : network.interfaces()) {
             status.addInterfaces(Interface.newBuilder().setName(each.name()).setZone(running.zoneName(each.zone())).setUp(each.linkIsUp())
@@ -133,6 +143,7 @@ final class NodeControl implements ControlTarget {
         add(all, "packets", datapath.counters());
         add(all, "drops", datapath.drops());
         add(all, "cluster", cluster.counters());
+        add(all, "redirect", redirects.counters());
         for (XdpCounter each : XdpCounter.values()) all.add(counter("xdp", each, program.counter(each)));
         return all;
     }
@@ -160,6 +171,23 @@ final class NodeControl implements ControlTarget {
 
     @Override
     public String fastPath(SessionKey key, SessionRecord session) { return datapath.fastPath(key, session); }
+
+    @Override
+    public String backup(SessionKey key, SessionRecord session) {
+        if (running.config().cluster().mode() == ClusterSettings.Mode.SYNC) return "";
+        View view = cluster.view();
+        NodeId backup = Homes.backup(view, key.hash(), Homes.owner(view, key, session));
+        return backup == null ? "" : backup.name();
+    }
+
+    @Override
+    public String redirectedTo(SessionKey key) {
+        int owner;
+        synchronized (flows) {
+            owner = flows.redirectedTo(key);
+        }
+        return owner == 0 ? "" : cluster.nameOf(owner);
+    }
 
     @Override
     public Reload reload(boolean dryRun) {

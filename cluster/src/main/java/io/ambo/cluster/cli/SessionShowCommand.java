@@ -39,16 +39,19 @@ final class SessionShowCommand extends NodeCommand {
         List<NodeAnswer> having = answers.stream().filter(answer -> answer.getSessionShow().hasSession()).toList();
         List<String> lacking = answers.stream().filter(answer -> answer.hasSessionShow() && !answer.getSessionShow().hasSession())
                 .map(NodeAnswer::getNode).toList();
-        if (json) showJson(having, lacking, answers);
+        Map<String, @Nullable Object> redirected = answers.stream().filter(answer -> !answer.getSessionShow().getRedirectedTo().isEmpty())
+                .collect(Collectors.toMap(NodeAnswer::getNode, answer -> answer.getSessionShow().getRedirectedTo(), (a, b) -> a,
+                        java.util.LinkedHashMap::new));
+        if (json) showJson(having, lacking, redirected, answers);
         else if (having.isEmpty())
             println("no session " + protocol + " " + source + " " + destination + (lacking.isEmpty() ? "" : " on " + Text.list(lacking)));
         else
-            show(having, lacking);
+            show(having, lacking, redirected);
         if (reportFailures(answers) > 0) return ExitCode.PARTIAL;
         return having.isEmpty() ? ExitCode.NEGATIVE : ExitCode.OK;
     }
 
-    private void show(List<NodeAnswer> having, List<String> lacking) {
+    private void show(List<NodeAnswer> having, List<String> lacking, Map<String, @Nullable Object> redirected) {
         Session first = having.getFirst().getSessionShow().getSession();
         List<String> holders = having.stream().map(SessionShowCommand::title).toList();
         long idleMs = having.stream().mapToLong(answer -> answer.getSessionShow().getSession().getIdleMs()).min().orElse(0);
@@ -63,6 +66,7 @@ final class SessionShowCommand extends NodeCommand {
                 + Integer.toUnsignedString(first.getEpoch()));
         if (first.hasTranslated())
             println("translated to " + SessionText.source(first.getTranslated()) + " -> " + SessionText.destination(first.getTranslated()));
+        redirected.forEach((node, owner) -> println("the kernel of " + node + " hands its packets to " + owner));
         println("");
         print(sideBySide(having).render(cli().width()));
     }
@@ -73,7 +77,10 @@ final class SessionShowCommand extends NodeCommand {
     }
 
     private static String title(NodeAnswer answer) {
-        return answer.getNode() + (answer.getNode().equals(answer.getSessionShow().getSession().getOwner()) ? " (owner)" : "");
+        Session session = answer.getSessionShow().getSession();
+        return answer.getNode() + (answer.getNode().equals(session.getOwner())
+                ? " (owner)"
+                : answer.getNode().equals(session.getBackup()) ? " (backup)" : "");
     }
 
     private static Table sideBySide(List<NodeAnswer> having) {
@@ -116,11 +123,13 @@ final class SessionShowCommand extends NodeCommand {
 
     private static String number(boolean isKnown, int value) { return isKnown ? Integer.toUnsignedString(value) : "-"; }
 
-    private void showJson(List<NodeAnswer> having, List<String> lacking, List<NodeAnswer> answers) {
+    private void showJson(List<NodeAnswer> having, List<String> lacking, Map<String, @Nullable Object> redirected,
+            List<NodeAnswer> answers) {
         Map<String, @Nullable Object> nodes = having.stream()
                 .collect(Collectors.toMap(NodeAnswer::getNode, answer -> SessionText.json(answer.getSessionShow().getSession()),
                         (a, b) -> a, java.util.LinkedHashMap::new));
         println(Json
-                .pretty(Json.object("found", !having.isEmpty(), "nodes", nodes, "lacking", lacking, "unanswered", failuresJson(answers))));
+                .pretty(Json.object("found", !having.isEmpty(), "nodes", nodes, "lacking", lacking, "redirected", redirected, "unanswered",
+                        failuresJson(answers))));
     }
 }

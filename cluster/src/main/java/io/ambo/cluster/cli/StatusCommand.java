@@ -45,7 +45,9 @@ final class StatusCommand extends NodeCommand {
         String taking = open == asked
                 ? asked == 1 ? "it takes traffic" : "all take traffic"
                 : open + (open == 1 ? " takes" : " take") + " traffic";
-        println("cluster " + cluster + ": " + Text.count(asked, "node") + ", " + taking);
+        String mode = nodes.stream().map(node -> node.getStatus().getMode()).filter(each -> each.equals("redirect")).findFirst()
+                .map(each -> ", mode " + each).orElse("");
+        println("cluster " + cluster + ": " + Text.count(asked, "node") + mode + ", " + taking);
         Table table = new Table(Column.left("NODE"), Column.left("GATE"), Column.right("SESSIONS"), Column.right("CAPACITY").importance(2),
                 Column.right("FORWARDED").importance(4), Column.right("DROPPED").importance(5), Column.left("UP").importance(3),
                 Column.left("VERSION").importance(1));
@@ -121,6 +123,7 @@ final class StatusCommand extends NodeCommand {
         NodeStatus status = node.getStatus();
         Gate gate = status.getGate();
         return Json.object("node", node.getNode(), "node_id", status.getNodeId(), "asked", node.getLocal(), "cluster", status.getCluster(),
+                "mode", status.getMode(),
                 "version",
                 status.getVersion(), "uptime_ms", status.getUptimeMs(), "gate",
                 Json.object("open", gate.getOpen(), "sessions", gate.getSessions(), "expected", gate.getExpected(), "reason",

@@ -22,10 +22,12 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +45,9 @@ import org.jspecify.annotations.Nullable;
  *   differences
  * </pre>
  *
+ * In redirect mode a session is compared on its owner and its backup, since the other nodes are not to have it.
+ *
+ * <p>
  * Tombstones are no sessions: each node forgets them in its own time.
  */
 final class Verification {
@@ -253,11 +258,25 @@ final class Verification {
                             : SessionShow.getDefaultInstance();
                     copies.put(answer.getNode(), new Copy(show.hasSession() ? show.getSession() : null));
                 }
+                keepHomes(copies);
                 Difference difference = new Difference(part.get(i), copies, bucket(part.get(i)));
                 if (signatures(difference).stream().distinct().count() > 1) different.add(difference);
             }
         }
         return different;
+    }
+
+    /** Redirect mode: only the owner and the backup, as those that have the session name them, are to have it. */
+    private static void keepHomes(Map<String, Copy> copies) {
+        Set<String> homes = new HashSet<>();
+        copies.values().forEach(copy -> {
+            Session session = copy.session();
+            if (session != null && copy.isLive() && !session.getBackup().isEmpty()) {
+                homes.add(session.getOwner());
+                homes.add(session.getBackup());
+            }
+        });
+        if (!homes.isEmpty()) copies.keySet().retainAll(homes);
     }
 
     private static List<String> signatures(Difference of) { return of.copies().values().stream().map(Copy::signature).toList(); }

@@ -19,22 +19,26 @@ public final class Ownership {
 
     /** The member with the highest weight for this key. */
     public static int heir(View view, SessionKey key) {
-        NodeId best = highest(view, key.hash(), null);
+        NodeId best = highest(view, key.hash(), 0);
         return (best == null ? view.local() : best).value();
     }
 
-    /** The member other than this node with the highest weight for a key with this hash; null when this node is alone. */
-    public static @Nullable NodeId heirOtherThanLocal(View view, long keyHash) {
-        return highest(view, keyHash, view.local());
-    }
+    /**
+     * The member with the highest weight for a key with this hash.
+     *
+     * @param excluded node id of a member that does not count; 0: all count
+     * @return null when no other is there
+     */
+    static @Nullable NodeId highest(View view, long keyHash, int excluded) { return highest(view, keyHash, excluded, excluded); }
 
-    private static @Nullable NodeId highest(View view, long keyHash, @Nullable NodeId excluded) {
+    /** The same with two that do not count. */
+    static @Nullable NodeId highest(View view, long keyHash, int excluded, int excludedToo) {
         List<NodeId> members = view.members();
         NodeId best = null;
         long bestWeight = 0;
         for (int i = 0; i < members.size(); i++) {
             NodeId member = members.get(i);
-            if (member.equals(excluded)) continue;
+            if (member.value() == excluded || member.value() == excludedToo) continue;
             long weight = weight(keyHash, member);
             if (best == null || weight > bestWeight || (weight == bestWeight && member.value() < best.value())) {
                 bestWeight = weight;

@@ -174,6 +174,7 @@ public final class DeltaReader {
                 case SyncWire.EPOCH << 3 | SyncWire.VARINT -> epoch = in.readUInt32();
                 case SyncWire.CREATOR << 3 | SyncWire.VARINT -> creator = bounded(in, 1, 0xFFFF, "creator");
                 case SyncWire.OWNER << 3 | SyncWire.VARINT -> into.owner(bounded(in, 0, 0xFFFF, "owner"));
+                case SyncWire.OWNER_TERM << 3 | SyncWire.VARINT -> into.ownerTerm(bounded(in, 0, 0xFF, "owner term"));
                 case SyncWire.FLAGS << 3 | SyncWire.VARINT -> into.addFlags(bounded(in, 0, SessionRecord.ALL_FLAGS, "flags"));
                 case SyncWire.FROM_ZONE << 3 | SyncWire.VARINT -> fromZone = bounded(in, 0, 0xFFFF, "from zone");
                 case SyncWire.TO_ZONE << 3 | SyncWire.VARINT -> toZone = bounded(in, 0, 0xFFFF, "to zone");

@@ -140,6 +140,7 @@ public final class DeltaWriter {
         writeCount(SyncWire.REPLY_PACKETS, session.packets(true));
         writeCount(SyncWire.ORIGINAL_BYTES, session.bytes(false));
         writeCount(SyncWire.REPLY_BYTES, session.bytes(true));
+        writeNumber(SyncWire.OWNER_TERM, session.ownerTerm());
     }
 
     /** Zero is what an absent number means. */

@@ -4,8 +4,8 @@ import com.google.protobuf.UnsafeByteOperations;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterException;
 import io.ambo.cluster.ClusterSettings.Limits;
+import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
-import io.ambo.cluster.membership.Ownership;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
@@ -22,11 +22,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The way out: takes deltas from the workers' rings, leaves out what a later one of the same session makes superfluous, and sends the rest to all members, one
- * message for each round. Without load a delta leaves at once; under load ({@link #CROWD} in a round) the next round gathers for {@link #GATHER_NS}, since a
- * message costs as much as a dozen deltas, and under much load for {@link #GATHER_LONGER_NS}.
+ * message for each round; in redirect mode to the one or two that have the session too, a message for each of them. Without load a delta leaves at once; under
+ * load ({@link #CROWD} in a round) the next round gathers for {@link #GATHER_NS}, since a message costs as much as a dozen deltas, and under much load for
+ * {@link #GATHER_LONGER_NS}.
  *
  * <p>
  * {@link #doWork} and all that it calls live on the replicator thread, which may wait for slow receivers; meanwhile the rings fill, overflow, and mark
@@ -78,6 +80,7 @@ public final class Replicator implements AutoCloseable {
     private final Thread thread = Thread.ofPlatform().name("ambo-replicator").daemon().unstarted(this::loop);
 
     private final DeltaWriter writer = new DeltaWriter(BATCH_BYTES);
+    private final @Nullable DirectedBatches directed;
     private final SessionRecord winnerRecord = new SessionRecord();
     private final int[] latest;
     private final boolean[] superseded;
@@ -94,8 +97,11 @@ public final class Replicator implements AutoCloseable {
     private volatile int practicesWanted;
     private volatile boolean running = true;
 
-    /** @param run a random number, new with each start of the process */
-    public Replicator(NodeId local, long run, Limits limits, Transport transport, SessionTable table, Clock clock,
+    /**
+     * @param run      a random number, new with each start of the process
+     * @param directed redirect mode
+     */
+    public Replicator(NodeId local, long run, boolean directed, Limits limits, Transport transport, SessionTable table, Clock clock,
             CounterBank<ClusterCounter> counters, DirtyBuckets dirty, AckListener acks) {
         this.local = local;
         this.run = run;
@@ -105,6 +111,7 @@ public final class Replicator implements AutoCloseable {
         this.acks = acks;
         this.dirty = dirty;
         this.counters = counters.newRow();
+        this.directed = directed ? new DirectedBatches(local, run, BATCH_BYTES, transport, this.counters, acks) : null;
         deltasPerBatch = limits.deltasPerBatch();
         // The last one is for what found no room in the others.
         rings = new DeltaRing[limits.workers() + 1];
@@ -158,6 +165,7 @@ public final class Replicator implements AutoCloseable {
 
     /** Any thread: a peer has merged one of the batches. */
     public void onAck(long ofRun, long number) {
+        if (directed != null) directed.onAck(ofRun, number);
         if (ofRun != run) return;
         long[] acknowledged = awaitingAck.remove(number);
         if (acknowledged == null) return;
@@ -184,6 +192,7 @@ public final class Replicator implements AutoCloseable {
         int work = sendWinners();
         for (StrayRing ring : strays) if (!ring.isEmpty()) work += ring.take(this::sendStray, STRAYS_PER_ROUND);
         writer.clear();
+        if (directed != null) directed.begin(view);
         ticketCount = 0;
         long nowMs = clock.monotonicMs();
         for (int i = 0; i < rings.length; i++) {
@@ -191,7 +200,8 @@ public final class Replicator implements AutoCloseable {
             work += drain(worker, nowMs);
         }
         firstRing = (firstRing + 1) % rings.length;
-        if (writer.count() > 0) sendBatch();
+        if (directed != null) directed.send();
+        else if (writer.count() > 0) sendBatch();
         return work;
     }
 
@@ -209,7 +219,9 @@ public final class Replicator implements AutoCloseable {
         if (practices == 0 || !peers) return 0;
         practices--;
         writer.clear();
-        sendBatch();
+        if (directed != null) directed.practise(view);
+        else
+            sendBatch();
         return 1;
     }
 
@@ -229,8 +241,8 @@ public final class Replicator implements AutoCloseable {
         while (running) {
             try {
                 if (doWork() == 0 && practise() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
-                else if (writer.count() >= CROWD && writer.count() < deltasPerBatch)
-                    LockSupport.parkNanos(this, writer.count() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
+                else if (gathered() >= CROWD && gathered() < deltasPerBatch)
+                    LockSupport.parkNanos(this, gathered() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
             }
@@ -238,6 +250,8 @@ public final class Replicator implements AutoCloseable {
         int lastRounds = 0;
         while (doWork() > 0 && lastRounds < 1000) lastRounds++;
     }
+
+    private int gathered() { return directed != null ? directed.count() : writer.count(); }
 
     private boolean hasWork() {
         if (!winners.isEmpty() || !running || practicesWanted > 0) return true;
@@ -248,7 +262,7 @@ public final class Replicator implements AutoCloseable {
 
     private int drain(int worker, long nowMs) {
         DeltaRing ring = rings[worker];
-        int waiting = Math.min(ring.waiting(), deltasPerBatch - writer.count());
+        int waiting = Math.min(ring.waiting(), deltasPerBatch - gathered());
         if (waiting <= 0) return 0;
         if (!peers) {
             ring.release(waiting);
@@ -256,9 +270,11 @@ public final class Replicator implements AutoCloseable {
         }
         markSuperseded(ring, waiting);
         int taken = 0;
-        while (taken < waiting && !writer.full()) {
+        while (taken < waiting && !isFull()) {
             if (superseded[taken]) {
                 counters.increment(ClusterCounter.DELTAS_COALESCED);
+            } else if (directed != null) {
+                directed.add(ring.key(taken), ring.record(taken), nowMs, worker, ring.asksAck(taken) ? ring.ticket(taken) : 0);
             } else {
                 if (ring.asksAck(taken)) {
                     tickets[ticketCount++] = worker;
@@ -271,6 +287,8 @@ public final class Replicator implements AutoCloseable {
         ring.release(taken);
         return taken;
     }
+
+    private boolean isFull() { return directed != null ? directed.full() : writer.full(); }
 
     /**
      * Finds the deltas that a later one of the same session in the same ring includes. Only within a ring: what two workers wrote has no order here. A delta
@@ -306,7 +324,7 @@ public final class Replicator implements AutoCloseable {
 
     /** To the one other member that rendezvous hashing names for this session. */
     private void sendStray(long keyHash, int zone, byte[] frame) {
-        NodeId peer = Ownership.heirOtherThanLocal(view, keyHash);
+        NodeId peer = Homes.directorOtherThanLocal(view, keyHash);
         if (peer == null) {
             counters.increment(ClusterCounter.STRAYS_UNSENT);
             return;

@@ -187,7 +187,8 @@ public final class SyncReceiver {
                 desk.counters.increment(ClusterCounter.ACKS_RECEIVED);
                 replicator.onAck(message.getAck().getRun(), message.getAck().getNumber());
             }
-            case COMPARE, COMPARE_ANSWER, COMPARE_REPORT, CHUNK_ACK, ASK, ANSWER -> resync.onMessage(sender, message);
+            case COMPARE, COMPARE_ANSWER, COMPARE_REPORT, CHUNK_ACK, ASK, ANSWER, REDIRECT_HELLO, REDIRECT_TO ->
+                resync.onMessage(sender, message);
             case STRAY -> onStray(desk, message.getStray());
             case NODE_STATE -> onState(desk, sender, NodeStateCodec.decode(message));
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");

@@ -31,7 +31,7 @@ final class SyncWire {
             EPOCH = 8,
             CREATOR = 9, OWNER = 10, FLAGS = 11, FROM_ZONE = 12, TO_ZONE = 13, RULE = 14, TIMEOUT_MS = 15, IDLE_MS = 16, ORIGINAL = 17,
             REPLY = 18,
-            TRANSLATION = 19, ORIGINAL_PACKETS = 20, REPLY_PACKETS = 21, ORIGINAL_BYTES = 22, REPLY_BYTES = 23;
+            TRANSLATION = 19, ORIGINAL_PACKETS = 20, REPLY_PACKETS = 21, ORIGINAL_BYTES = 22, REPLY_BYTES = 23, OWNER_TERM = 43;
 
     /** Fields of Half. */
     static final int SEQ_END = 1, MAX_END = 2, ACK = 3, MAX_WINDOW = 4, STATE = 5, SCALE = 6;

@@ -3,8 +3,10 @@ package io.ambo.cluster.resync;
 import com.google.protobuf.ByteString;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterException;
+import io.ambo.cluster.ClusterSettings.Mode;
 import io.ambo.cluster.EventLog;
 import io.ambo.cluster.GateState;
+import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.Transport.Membership;
@@ -31,6 +33,7 @@ import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import org.apache.logging.log4j.LogManager;
@@ -122,6 +125,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private final SessionTable table;
     private final Clock clock;
     private final RandomGenerator random;
+    private final Mode mode;
+    private final Homes homes = new Homes();
     private final DirtyBuckets dirty;
     private final Republisher republisher;
     private final CounterBank<ClusterCounter>.Row counters;
@@ -150,11 +155,12 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private long toldAtMs;
 
     /** @param gateListener hears each change of the gate, on the resync thread */
-    public BucketSync(NodeId local, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
+    public BucketSync(NodeId local, Mode mode, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
             DirtyBuckets dirty, Republisher republisher, long gateRetryMs, CounterBank<ClusterCounter> counters, EventLog log,
             Consumer<GateState> gateListener) {
         this.log = log;
         this.local = local;
+        this.mode = mode;
         this.transport = transport;
         this.table = table;
         this.clock = clock;
@@ -163,7 +169,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         this.republisher = republisher;
         this.counters = counters.newRow();
         this.gateListener = gateListener;
-        gate = new JoinGate(gateRetryMs);
+        gate = new JoinGate(gateRetryMs, mode == Mode.REDIRECT);
         told = gate.state();
     }
 
@@ -196,7 +202,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             log.add(EventLog.Kind.RESYNC, "a repair was asked for: the sessions of " + wanted.cardinality() + " buckets are sent again");
             for (NodeId peer : known.members())
                 if (!peer.equals(local) && streams.size() < MOST_STREAMS)
-                    addStream(new RecordStream(peer, random.nextLong() | 1, 0, wanted, table, transport));
+                    addStream(new RecordStream(peer, random.nextLong() | 1, 0, wanted, sharedWith(peer), table, transport));
         });
     }
 
@@ -342,9 +348,9 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         of.peerDone = false;
         of.outgoing = null;
         CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size())
-                .setReason(of.reason);
+                .setReason(of.reason).setMode(mode.word());
         if (table.size() > 0) {
-            Digest digest = Digest.of(table);
+            Digest digest = Digest.of(table, sharedWith(of.peer));
             for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
         }
         of.progressAtMs = clock.monotonicMs();
@@ -360,6 +366,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         switch (answer.getState()) {
             case COMPARED -> exchange(current, answer);
             case BUSY -> finish(current, JoinGate.Outcome.BUSY, "");
+            case OTHER_MODE -> finish(current, JoinGate.Outcome.OTHER_MODE, "");
             case NOT_OPEN, UNRECOGNIZED -> finish(current, JoinGate.Outcome.NOT_OPEN, "");
         }
     }
@@ -372,7 +379,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             finish(current, JoinGate.Outcome.EQUAL, rounds(current));
             return;
         }
-        RecordStream outgoing = new RecordStream(current.peer, current.id, current.round, differing, table, transport);
+        RecordStream outgoing = new RecordStream(current.peer, current.id, current.round, differing, sharedWith(current.peer), table,
+                transport);
         current.outgoing = outgoing;
         addStream(outgoing);
         gate.onProgress(current.received, current.expected, clock.monotonicMs());
@@ -462,6 +470,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         CompareRequest request = message.getCompare();
         streams.removeIf(stream -> stream.peer().equals(peer) && stream.comparison() == request.getComparison());
         CompareAnswer.Builder answer = CompareAnswer.newBuilder().setComparison(request.getComparison()).setRound(request.getRound());
+        if (!request.getMode().equals(mode.word())) {
+            send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.OTHER_MODE)).build());
+            return;
+        }
         if (!gate.state().open()) {
             send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.NOT_OPEN)).build());
             return;
@@ -472,11 +484,20 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         }
         tallies.putIfAbsent(request.getComparison(), new Tally(0, 0));
         if (tallies.size() > MOST_STREAMS) tallies.remove(tallies.keySet().iterator().next());
-        BitSet differing = request.getDigestsCount() == 0 ? everything() : differing(request.getDigestsList(), Digest.of(table));
+        BitSet differing = request.getDigestsCount() == 0
+                ? everything()
+                : differing(request.getDigestsList(), Digest.of(table, sharedWith(peer)));
         answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
         send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
         if (!differing.isEmpty())
-            addStream(new RecordStream(peer, request.getComparison(), request.getRound(), differing, table, transport));
+            addStream(new RecordStream(peer, request.getComparison(), request.getRound(), differing, sharedWith(peer), table, transport));
+    }
+
+    /** The sessions that this node and the peer are both to have. */
+    private BiPredicate<SessionKey, SessionRecord> sharedWith(NodeId peer) {
+        View known = view;
+        if (mode == Mode.SYNC || known == null) return (key, session) -> true;
+        return (key, session) -> homes.has(known, local.value(), key, session) && homes.has(known, peer.value(), key, session);
     }
 
     /** An empty table differs wherever this one is not empty: no sweep is needed to know it. */

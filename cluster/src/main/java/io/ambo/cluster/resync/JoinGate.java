@@ -20,8 +20,10 @@ import org.jspecify.annotations.Nullable;
  *             |-- no answer, busy, joining itself: the next one; all tried: wait, begin again
  *             |-- it left and nobody is there any more --------------------> open, with what has come
  *             |-- nobody is open and this is the longest-standing ---------> open, with its own table
- *   closed, with the reason: two nodes of one id; somebody on the link has another key
+ *   closed, with the reason: two nodes of one id; somebody on the link has another key; members of another mode
  * </pre>
+ *
+ * In redirect mode every member has something that this node is to have: it is equal when it has been compared with each that is open.
  *
  * Once open it stays open: what happens later is repaired while packets flow.
  */
@@ -31,11 +33,14 @@ public final class JoinGate {
 
     /** How a comparison ended. */
     public enum Outcome {
-        EQUAL, NOT_OPEN, BUSY, NO_ANSWER, LEFT, STILL_DIFFERENT
+        EQUAL, NOT_OPEN, BUSY, NO_ANSWER, LEFT, STILL_DIFFERENT, OTHER_MODE
     }
 
     private final long retryMs;
+    private final boolean everyPeer;
     private final Set<NodeId> tried = new HashSet<>();
+    private final Set<NodeId> equal = new HashSet<>();
+    private final Set<NodeId> notOpen = new HashSet<>();
     private @Nullable Membership membership;
     private boolean founder;
     private boolean onlyNotOpen = true;
@@ -50,7 +55,13 @@ public final class JoinGate {
     private GateState state = new GateState(false, 0, 0, "looking for members");
 
     /** @param retryMs pause after everybody has been tried */
-    public JoinGate(long retryMs) { this.retryMs = retryMs; }
+    public JoinGate(long retryMs) { this(retryMs, false); }
+
+    /** @param everyPeer redirect mode */
+    public JoinGate(long retryMs, boolean everyPeer) {
+        this.retryMs = retryMs;
+        this.everyPeer = everyPeer;
+    }
 
     public GateState state() { return state; }
 
@@ -59,6 +70,8 @@ public final class JoinGate {
         if (membership == null) founder = now.clash().isEmpty() && now.view().members().getFirst().equals(now.view().local());
         membership = now;
         tried.removeIf(peer -> !now.view().members().contains(peer));
+        equal.retainAll(now.view().members());
+        notOpen.retainAll(now.view().members());
         evaluate(nowMs);
     }
 
@@ -79,10 +92,19 @@ public final class JoinGate {
     public void onCompared(NodeId peer, Outcome outcome, String detail, long nowMs) {
         comparing = null;
         if (state.open()) return;
+        notOpen.remove(peer);
         if (outcome == Outcome.EQUAL) {
-            open("in sync with " + peer + (detail.isEmpty() ? "" : ", " + detail));
+            equal.add(peer);
+            if (everyPeer && !isEqualToAll()) {
+                failure = "";
+                evaluate(nowMs);
+                return;
+            }
+            open("in sync with " + (everyPeer && equal.size() > 1 ? "all members" : peer.toString())
+                    + (detail.isEmpty() ? "" : ", " + detail));
             return;
         }
+        if (outcome == Outcome.NOT_OPEN) notOpen.add(peer);
         interrupted |= outcome == Outcome.LEFT && received > 0;
         onlyNotOpen &= outcome == Outcome.NOT_OPEN || outcome == Outcome.LEFT;
         failure = switch (outcome) {
@@ -90,10 +112,21 @@ public final class JoinGate {
             case BUSY -> peer + " has too many joining nodes at once";
             case NO_ANSWER -> peer + " does not answer on the sync link";
             case LEFT -> peer + " left while the tables were compared";
+            case OTHER_MODE -> peer + " has another cluster.mode: give all members the same";
             case STILL_DIFFERENT, EQUAL -> "the tables of this node and " + peer + " still differ: " + detail;
         };
         tried.add(peer);
-        evaluate(nowMs);
+        if (everyPeer && isEqualToAll()) open("in sync with all members that are open");
+        else
+            evaluate(nowMs);
+    }
+
+    private boolean isEqualToAll() {
+        Membership known = membership;
+        if (known == null || equal.isEmpty()) return false;
+        for (NodeId peer : known.view().members())
+            if (!peer.equals(known.view().local()) && !equal.contains(peer) && !notOpen.contains(peer)) return false;
+        return true;
     }
 
     /** Time has passed: call it now and then. */
@@ -108,6 +141,7 @@ public final class JoinGate {
             open(failure + " and nobody else is there: open with the " + received + " sessions that have come and its own");
         else if (view.alone()) open("nobody else is there: open with its own table");
         else if (founder) open("first of the cluster: open with its own table");
+        else if (everyPeer && comparing == null && isEqualToAll()) open("in sync with all members that are open");
         else if (comparing != null) close("comparing tables with " + comparing);
         else
             close(failure.isEmpty() ? "about to compare tables" : failure + "; trying again");
@@ -119,7 +153,7 @@ public final class JoinGate {
         if (state.open() || known == null || !known.clash().isEmpty() || comparing != null || nowMs < retryAtMs) return null;
         View view = known.view();
         for (NodeId peer : view.members()) {
-            if (peer.equals(view.local()) || tried.contains(peer)) continue;
+            if (peer.equals(view.local()) || tried.contains(peer) || equal.contains(peer)) continue;
             comparing = peer;
             received = 0;
             expected = 0;

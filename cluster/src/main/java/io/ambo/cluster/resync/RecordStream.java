@@ -12,6 +12,7 @@ import io.ambo.cluster.session.SessionTable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
+import java.util.function.BiPredicate;
 
 /**
  * All records of some buckets on their way to one peer, in chunks, a few of them ahead of the peer's acknowledgements. Slice by slice: under a slice's lock
@@ -34,6 +35,7 @@ final class RecordStream {
     private final long comparison;
     private final int round;
     private final BitSet buckets;
+    private final BiPredicate<SessionKey, SessionRecord> wanted;
     private final SessionTable table;
     private final Transport transport;
     private final DeltaWriter writer = new DeltaWriter(CHUNK_BYTES);
@@ -49,11 +51,13 @@ final class RecordStream {
     private boolean lastSent;
     private long records;
 
-    RecordStream(NodeId peer, long comparison, int round, BitSet buckets, SessionTable table, Transport transport) {
+    RecordStream(NodeId peer, long comparison, int round, BitSet buckets, BiPredicate<SessionKey, SessionRecord> wanted, SessionTable table,
+            Transport transport) {
         this.peer = peer;
         this.comparison = comparison;
         this.round = round;
         this.buckets = buckets;
+        this.wanted = wanted;
         this.table = table;
         this.transport = transport;
         writer.clear();
@@ -110,7 +114,7 @@ final class RecordStream {
     }
 
     private boolean stage(SessionKey of, SessionRecord session) {
-        if (!buckets.get(SessionTable.bucket(of))) return false;
+        if (!buckets.get(SessionTable.bucket(of)) || !wanted.test(of, session)) return false;
         long at = (long) stagedCount * SLOT;
         if (at + SLOT > staged.byteSize()) grow();
         MemorySegment.copy(of.segment(), of.offset(), staged, at + KEY, SessionKey.SIZE);

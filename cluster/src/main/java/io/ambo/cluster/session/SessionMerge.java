@@ -125,8 +125,8 @@ public final class SessionMerge {
             local.addFlags(remote.flags());
             climbed = true;
         }
-        if (remote.owner() > local.owner()) {
-            local.owner(remote.owner());
+        if (remote.ownerTerm() > local.ownerTerm() || (remote.ownerTerm() == local.ownerTerm() && remote.owner() > local.owner())) {
+            local.owner(remote.owner()).ownerTerm(remote.ownerTerm());
             climbed = true;
         }
         return climbed;

@@ -23,7 +23,7 @@ import java.nio.ByteOrder;
  *    18 local flags  (2)  never leave this node
  *    20 from zone    (2)  24 rule id (4)  22 to zone (2)
  *    28 timeout      (4)  milliseconds of idleness
- *    32 original half (20)    52 reply half (20)      {@link TcpHalf}
+ *    32 original half (20)    52 reply half (20)      {@link TcpHalf}; 51 owner's term (1)
  *    72 last seen    (8)  milliseconds of this host's monotonic clock
  *    80 translated source (16), destination (16), source port (2), destination port (2)
  *   116 packets and bytes of the original and the reply flow, 4 x 6
@@ -78,6 +78,7 @@ public final class SessionRecord {
     static final int RULE = TO_ZONE + 2;
     static final int TIMEOUT = RULE + 4;
     static final int ORIGINAL = TIMEOUT + 4;
+    static final int OWNER_TERM = ORIGINAL + TcpHalf.SPARE;
     static final int REPLY = ORIGINAL + TcpHalf.SIZE;
     static final int LAST_SEEN = REPLY + TcpHalf.SIZE;
     static final int TRANSLATION = LAST_SEEN + 8;
@@ -89,6 +90,7 @@ public final class SessionRecord {
     static final int COUNTER_SIZE = 6;
     static final int COUNTER_COUNT = 4;
     private static final int SHORTEST_REFRESH_MS = 250, LONGEST_REFRESH_MS = 30_000;
+    private static final int LAST_TERM = 255;
     private static final long COUNTER_LIMIT = (1L << 8 * COUNTER_SIZE) - 1;
     /** Bytes. */
     public static final int SIZE = COUNTERS + COUNTER_COUNT * COUNTER_SIZE;
@@ -153,6 +155,21 @@ public final class SessionRecord {
 
     public SessionRecord owner(int nodeId) {
         segment.set(JAVA_SHORT_UNALIGNED, offset + OWNER, (short) nodeId);
+        return this;
+    }
+
+    /** How often the session has gone to another owner: of two that claim it the later one has it. Stops climbing at 255. */
+    public int ownerTerm() {
+        return Byte.toUnsignedInt(segment.get(JAVA_BYTE, offset + OWNER_TERM));
+    }
+
+    /** The owner is gone and this node takes its place. */
+    public SessionRecord takeOver(int nodeId) {
+        return owner(nodeId).ownerTerm(Math.min(ownerTerm() + 1, LAST_TERM));
+    }
+
+    public SessionRecord ownerTerm(int term) {
+        segment.set(JAVA_BYTE, offset + OWNER_TERM, (byte) term);
         return this;
     }
 

@@ -12,8 +12,11 @@ import java.lang.foreign.MemorySegment;
  *
  * <pre>
  *   0        4        8     12          16     17     18     19     20
- *   | seqEnd | maxEnd | ack | maxWindow | state| scale| flags| 0    |
+ *   | seqEnd | maxEnd | ack | maxWindow | state| scale| flags| spare|
  * </pre>
+ *
+ * <p>
+ * The spare byte is not the half's: {@link SessionRecord} keeps something of its own in it.
  */
 public final class TcpHalf {
     /** States of a half, in the order in which it climbs. */
@@ -29,8 +32,9 @@ public final class TcpHalf {
     static final int STATE = MAX_WINDOW + 4;
     static final int SCALE = STATE + 1;
     static final int FLAGS = SCALE + 1;
+    static final int SPARE = FLAGS + 1;
     /** Bytes. */
-    public static final int SIZE = FLAGS + 2;
+    public static final int SIZE = SPARE + 1;
 
     private MemorySegment segment;
     private long offset;

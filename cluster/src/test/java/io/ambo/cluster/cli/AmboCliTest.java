@@ -156,6 +156,7 @@ class AmboCliTest {
                       "node_id": 7,
                       "asked": true,
                       "cluster": "edge",
+                      "mode": "sync",
                       "version": "0.1.0",
                       "uptime_ms": 7384000,
                       "gate": {
@@ -490,6 +491,7 @@ class AmboCliTest {
 
     private static NodeAnswer status(String name, boolean open) {
         NodeStatus.Builder status = NodeStatus.newBuilder().setNodeId(7).setVersion("0.1.0").setUptimeMs(7_384_000).setCluster("edge")
+                .setMode("sync")
                 .addView("a").addView("b")
                 .setGate(Gate.newBuilder().setOpen(open).setSessions(402).setExpected(1000).setReason("the table is being received"))
                 .setSessions(1204)

@@ -9,6 +9,7 @@ import io.ambo.hatests.traffic.Ping;
 import io.ambo.hatests.traffic.Requests;
 import java.net.InetSocketAddress;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -17,32 +18,55 @@ import java.util.Map;
  */
 final class AsymmetricHandshakes implements Drill {
     private static final int PORT = 7000, ROUNDS = 10, AT_ONCE = 4;
-    private static final int TCP_CONNECTIONS = 10_000, TCP6_CONNECTIONS = 5_000, UDP_REQUESTS = 5_000, PINGS = 500, WARM_UP = 8_000;
+    private static final int TCP_CONNECTIONS = 10_000, TCP6_CONNECTIONS = 5_000, UDP_REQUESTS = 5_000, PINGS = 500, WARM_UP = 8_000,
+            REDIRECT_SHARE = 2;
+    private static final long ADDED_LIMIT_NS = 1_000_000;
+
+    private final String mode;
+
+    /** @param mode cluster.mode */
+    AsymmetricHandshakes(String mode) { this.mode = mode; }
 
     @Override
-    public String name() { return "asymmetric-handshakes"; }
+    public String name() { return isRedirect() ? "asymmetric-handshakes-redirect" : "asymmetric-handshakes"; }
+
+    private boolean isRedirect() { return mode.equals("redirect"); }
+
+    /** Redirect mode has the same checks; its ordinary run has fewer of each. */
+    private int count(DrillRun run, int full) {
+        return run.scaled(isRedirect() ? full / REDIRECT_SHARE : full);
+    }
 
     @Override
     public String shows() {
+        if (isRedirect())
+            return "redirect mode, 5,000 TCP connections out through one node and back through the other: none fails, none loses a SYN or SYN-ACK;"
+                    + " also IPv6, UDP, ping";
         return "10,000 TCP connections out through one node and back through the other: none fails, none loses a SYN or SYN-ACK; also IPv6, UDP, ping";
     }
 
     @Override
     public void run(DrillRun run) {
-        Lab lab = run.runningLab(Policy.OPEN);
+        Lab lab = run.runningLab(Policy.OPEN, new Lab.Shape(2, mode));
         try (EchoServer _ = new EchoServer(lab.server(), PORT)) {
             InetSocketAddress ipv4 = new InetSocketAddress(Addresses.of(Addresses.SERVER), PORT);
             InetSocketAddress ipv6 = new InetSocketAddress(Addresses.of(Addresses.SERVER6), PORT);
             NetStat client = NetStat.of(lab.client());
             NetStat serverHost = NetStat.of(lab.server());
             warmUp(run, lab, ipv4, ipv6);
-            both(run, lab, "TCP over IPv4", run.scaled(TCP_CONNECTIONS), count -> Requests.tcp(lab.client(), ipv4, count, AT_ONCE));
-            both(run, lab, "TCP over IPv6", run.scaled(TCP6_CONNECTIONS), count -> Requests.tcp(lab.client(), ipv6, count, AT_ONCE));
-            both(run, lab, "UDP over IPv4", run.scaled(UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv4, count, AT_ONCE));
-            both(run, lab, "UDP over IPv6", run.scaled(UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv6, count, AT_ONCE));
+            both(run, lab, "TCP over IPv4", count(run, TCP_CONNECTIONS), count -> Requests.tcp(lab.client(), ipv4, count, AT_ONCE));
+            both(run, lab, "TCP over IPv6", count(run, TCP6_CONNECTIONS), count -> Requests.tcp(lab.client(), ipv6, count, AT_ONCE));
+            both(run, lab, "UDP over IPv4", count(run, UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv4, count, AT_ONCE));
+            both(run, lab, "UDP over IPv6", count(run, UDP_REQUESTS), count -> Requests.udp(lab.client(), ipv6, count, AT_ONCE));
             for (String address : new String[]{ Addresses.SERVER, Addresses.SERVER6 }) ping(run, lab, address);
             retransmissions(run, lab, client, serverHost);
             Map<String, Long> atB = lab.b().control().counters();
+            if (isRedirect()) {
+                for (String counter : List.of("strays_redirected", "redirected", "flows_redirected", "redirected_in_kernel",
+                        "strays_parked"))
+                    run.figure(counter, atB.getOrDefault(counter, 0L), "at b");
+                return;
+            }
             run.figure("strays released by their delta", atB.getOrDefault("strays_released_by_delta", 0L), "packets at b");
             run.figure("strays handed to a, their delta was late", atB.getOrDefault("strays_redirected", 0L), "packets at b");
         }
@@ -86,6 +110,14 @@ final class AsymmetricHandshakes implements Drill {
             if (outcome.handshake().getTotalCount() > 0) run.latency(what + ", " + path + ", handshake", outcome.handshake());
             run.latency(what + ", " + path + ", whole exchange", outcome.exchange());
         });
+        checkAdded(run, what, outcomes.getOrDefault("symmetric", Requests.none()), outcomes.getOrDefault("asymmetric", Requests.none()));
+    }
+
+    private static void checkAdded(DrillRun run, String what, Requests.Outcome symmetric, Requests.Outcome asymmetric) {
+        if (asymmetric.handshake().getTotalCount() == 0) return;
+        long addedNs = asymmetric.handshake().getValueAtPercentile(99) - symmetric.handshake().getValueAtPercentile(99);
+        run.check("p99 of the handshake, " + what + ", is less than 1 ms over the symmetric path", addedNs < ADDED_LIMIT_NS,
+                addedNs / 1000 + " µs more");
     }
 
     private static void noneFailed(DrillRun run, String what, Requests.Outcome outcome) {

@@ -52,8 +52,12 @@ public final class DrillRun {
 
     /** Builds a lab; the drill starts the nodes. The runner takes it down and keeps the nodes' logs. */
     public Lab lab(Policy policy) {
+        return lab(policy, Lab.Shape.PAIR);
+    }
+
+    public Lab lab(Policy policy, Lab.Shape shape) {
         progress("building the lab");
-        Lab lab = Lab.build(policy);
+        Lab lab = Lab.build(policy, shape);
         sites.add(new Site(lab.id(), lab.nodes(), lab::close));
         return lab;
     }
@@ -71,9 +75,11 @@ public final class DrillRun {
     }
 
     /** Builds a lab and starts both nodes. */
-    public Lab runningLab(Policy policy) {
-        Lab lab = lab(policy);
-        progress("starting nodes a and b");
+    public Lab runningLab(Policy policy) { return runningLab(policy, Lab.Shape.PAIR); }
+
+    public Lab runningLab(Policy policy, Lab.Shape shape) {
+        Lab lab = lab(policy, shape);
+        progress("starting " + shape.nodes() + " nodes, mode " + shape.mode());
         lab.startNodes();
         return lab;
     }

@@ -5,7 +5,9 @@ import java.util.stream.Collectors;
 
 /** All drills there are. */
 public final class Drills {
-    public static final List<Drill> ALL = List.of(new AsymmetricHandshakes(), new KillOwner(), new WarmRestart(), new LateJoiner(),
+    public static final List<Drill> ALL = List.of(new AsymmetricHandshakes("sync"), new AsymmetricHandshakes("redirect"),
+            new ThreeNodesRedirect(),
+            new KillOwner(), new WarmRestart(), new LateJoiner(),
             new FailClosed(),
             new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload(), new JvmPause(), new JvmDeath(), new HitlessRestart(),
             new CacheFull(), new RouteChange(),

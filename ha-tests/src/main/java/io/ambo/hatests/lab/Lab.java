@@ -6,13 +6,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Two nodes on two paths between a client and a server, each in a network namespace of its own.
+ * Two nodes (or three, or four) on as many paths between a client and a server, each in a network namespace of its own.
  *
  * <pre>
  *                     .1 +--------+ .1
@@ -32,27 +33,45 @@ import java.util.Map;
 public final class Lab implements AutoCloseable {
     /** The hosts by the names that {@code ambo lab sh} takes. */
     public static final List<String> HOSTS = List.of("client", "server", "a", "b", "left", "right", "syncnet");
+    private static final int SYNC_MTU = 1600;
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final String id;
     private final Map<String, NetworkNamespace> hosts = new LinkedHashMap<>();
-    private final LabNode a;
-    private final LabNode b;
+    private final List<LabNode> nodes = new ArrayList<>();
     private final Teardown teardown;
 
-    private Lab(String id) {
+    private Lab(String id, Shape shape) {
         this.id = id;
+        List<String> names = List.of("a", "b", "c", "d").subList(0, shape.nodes());
         for (String host : HOSTS) hosts.put(host, LabRegistry.namespace(id, host));
+        for (String name : names) hosts.computeIfAbsent(name, host -> LabRegistry.namespace(id, host));
         Path directory = LabRegistry.directory(id);
-        a = new LabNode("a", 1, host("a"), directory.resolve("a"));
-        b = new LabNode("b", 2, host("b"), directory.resolve("b"));
+        for (int number = 1; number <= names.size(); number++) {
+            String name = names.get(number - 1);
+            nodes.add(new LabNode(name, number, host(name), directory.resolve(name), names, shape.mode()));
+        }
         teardown = new Teardown(id);
+    }
+
+    /**
+     * What kind of cluster it is.
+     *
+     * @param nodes 2 to 4: a, b, c, d
+     * @param mode  cluster.mode
+     */
+    public record Shape(int nodes, String mode) {
+        public static final Shape PAIR = new Shape(2, "sync");
     }
 
     /** Builds a lab for this process: whatever ends the process takes it down. The nodes are configured and not started. */
     public static Lab build(Policy policy) {
+        return build(policy, Shape.PAIR);
+    }
+
+    public static Lab build(Policy policy, Shape shape) {
         LabRegistry.sweep();
-        Lab lab = new Lab(freeId());
+        Lab lab = new Lab(freeId(), shape);
         lab.teardown.atExit();
         lab.buildOrRemove(policy);
         return lab;
@@ -61,7 +80,7 @@ public final class Lab implements AutoCloseable {
     /** Builds a lab that stays until {@link #remove}. */
     public static Lab buildKept(String id, Policy policy) {
         LabRegistry.sweep();
-        Lab lab = new Lab(id);
+        Lab lab = new Lab(id, Shape.PAIR);
         LabRegistry.register(id, true);
         lab.buildOrRemove(policy);
         return lab;
@@ -70,7 +89,7 @@ public final class Lab implements AutoCloseable {
     /** A lab that is up. */
     public static Lab existing(String id) {
         if (!LabRegistry.exists(id)) throw new LabException("lab " + id + " is not up; start it with: ./ambo lab up");
-        return new Lab(id);
+        return new Lab(id, Shape.PAIR);
     }
 
     public static boolean isUp(String id) { return LabRegistry.exists(id); }
@@ -104,24 +123,22 @@ public final class Lab implements AutoCloseable {
 
     public NetworkNamespace server() { return host("server"); }
 
-    public LabNode a() { return a; }
+    public LabNode a() { return nodes.getFirst(); }
 
-    public LabNode b() { return b; }
+    public LabNode b() { return nodes.get(1); }
 
-    public List<LabNode> nodes() { return List.of(a, b); }
+    public List<LabNode> nodes() { return List.copyOf(nodes); }
 
-    /** Starts both nodes and waits until each is in sync and sees the other. */
+    /** Starts all nodes and waits until each is in sync and sees the others. */
     public void startNodes() {
-        a.start();
-        b.start();
-        a.awaitMembers(2);
-        b.awaitMembers(2);
+        for (LabNode node : nodes) node.start();
+        for (LabNode node : nodes) node.awaitMembers(nodes.size());
     }
 
     /** The way out through a, the way back through b. */
     public void asymmetric() {
-        clientVia(a);
-        serverVia(b);
+        clientVia(a());
+        serverVia(b());
     }
 
     /** Both ways through one node. */
@@ -157,7 +174,7 @@ public final class Lab implements AutoCloseable {
             boolean there = nodes().stream().allMatch(each -> !each.isRunning() || gatewaysOf(each) == (each == node ? 4 : 0));
             if (there) return;
             if (System.nanoTime() > deadlineNs)
-                throw new LabException("the floating addresses do not come to " + node.name() + "\n" + a.tail() + "\n" + b.tail());
+                throw new LabException("the floating addresses do not come to " + node.name() + "\n" + a().tail() + "\n" + b().tail());
             Pause.ms(20);
         }
     }
@@ -197,6 +214,20 @@ public final class Lab implements AutoCloseable {
                 Command.attempt(java.time.Duration.ofSeconds(5), "ip", "-n", node.host().name(), "address", "del", each, "dev", device);
     }
 
+    /** Connections are dealt over these nodes by a hash of their ends, each of their two directions by another. */
+    public void dealt(List<LabNode> over) {
+        client().ip(dealt(Addresses.RIGHT_NET + "0/24", over.stream().map(LabNode::leftAddress).toList())
+                + dealt(Addresses.RIGHT_NET6 + "/64", over.stream().map(LabNode::leftAddress6).toList()));
+        server().ip(dealt(Addresses.LEFT_NET + "0/24", over.stream().map(LabNode::rightAddress).toList())
+                + dealt(Addresses.LEFT_NET6 + "/64", over.stream().map(LabNode::rightAddress6).toList()));
+    }
+
+    private static String dealt(String destination, List<String> gateways) {
+        StringBuilder route = new StringBuilder("route replace " + destination);
+        for (String gateway : gateways) route.append(" nexthop via ").append(gateway);
+        return route.append('\n').toString();
+    }
+
     /** Stops all frames between the nodes' sync interfaces; both keep their carrier, as behind a switch that fails. */
     public void cutSync() {
         Command.run("ip", "netns", "exec", host("syncnet").name(), "bridge", "link", "set", "dev", "a", "state", "0");
@@ -234,8 +265,11 @@ public final class Lab implements AutoCloseable {
             attach(node.name(), "left", "left", node.leftAddress() + "/24", node.leftAddress6() + "/64");
             attach(node.name(), "right", "right", node.rightAddress() + "/24", node.rightAddress6() + "/64");
             attach(node.name(), "sync", "syncnet", node.syncAddress() + "/24", "");
+            // Room for a packet of 1500 bytes that a member hands over.
+            node.host().ip("link set dev sync mtu " + SYNC_MTU);
+            host("syncnet").ip("link set dev " + node.name() + " mtu " + SYNC_MTU);
             // Frames that XDP redirects into a veth are received only if the far end polls (NAPI), which receive offload switches on.
-            for (String net : List.of("left", "right"))
+            for (String net : List.of("left", "right", "syncnet"))
                 Command.run("ip", "netns", "exec", host(net).name(), "ethtool", "-K", node.name(), "gro", "on");
             node.host().sysctl("net.ipv4.conf.all.forwarding", "0");
             node.host().sysctl("net.ipv6.conf.all.forwarding", "0");
@@ -245,6 +279,8 @@ public final class Lab implements AutoCloseable {
             // Ten thousand connections from one address, and the same again.
             end.sysctl("net.ipv4.ip_local_port_range", "10000 65000");
             end.sysctl("net.ipv4.conf.all.accept_redirects", "0");
+            end.sysctl("net.ipv4.fib_multipath_hash_policy", "1");
+            end.sysctl("net.ipv6.fib_multipath_hash_policy", "1");
             end.sysctl("net.ipv6.conf.eth0.accept_redirects", "0");
         }
         asymmetric();

@@ -19,10 +19,21 @@ public final class LabNode {
     private final int number;
     private final NetworkNamespace host;
     private final Path directory;
+    private final List<String> members;
+    private final String mode;
     private String processors = "";
 
-    /** @param number 1 for a, 2 for b: the last part of its addresses */
     LabNode(String name, int number, NetworkNamespace host, Path directory) {
+        this(name, number, host, directory, List.of("a", "b"), "sync");
+    }
+
+    /**
+     * @param number 1 for a, 2 for b: the last part of its addresses
+     * @param mode   cluster.mode
+     */
+    LabNode(String name, int number, NetworkNamespace host, Path directory, List<String> members, String mode) {
+        this.members = List.copyOf(members);
+        this.mode = mode;
         this.name = name;
         this.number = number;
         this.host = host;
@@ -86,9 +97,10 @@ public final class LabNode {
                   multicast: 239.192.10.1:45588
                   key-file: %s
                   park: %s
-                  members: [a, b]
+                  members: %s
+                  mode: %s
                 """.formatted(name, stateDirectory(), tableDirectory(), pins(), syncAddress(), directory.resolveSibling("cluster.key"),
-                policy.park())
+                policy.park(), members, mode)
                 + policy.yaml());
     }
 

@@ -129,7 +129,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
         table = new WatchedTable(parts.table(file), watch);
         gate = new GateState(false, 0, 0, "starting");
         hybridClock = new HybridClock(clock, AHEAD_LIMIT_MS);
-        ClusterSettings settings = new ClusterSettings("simulation", id.name(), InetAddress.getLoopbackAddress(),
+        ClusterSettings settings = new ClusterSettings("simulation", id.name(), InetAddress.getLoopbackAddress(), ClusterSettings.Mode.SYNC,
                 new ClusterSettings.Tcp(ClusterSettings.PORT, java.util.List.of()), KEY, TIMING, LIMITS);
         member = link.new Member(id, index, this);
         try {

@@ -19,6 +19,12 @@ class DrillsIT {
     void noHandshakeIsLostWhenThePathsOutAndBackDiffer() { assertPasses("asymmetric-handshakes"); }
 
     @Test
+    void asymmetricHandshakesInRedirectModeLoseNoPacket() { assertPasses("asymmetric-handshakes-redirect"); }
+
+    @Test
+    void connectionsDealtOverThreeNodesGoOnThroughTheBackup() { assertPasses("three-nodes-redirect"); }
+
+    @Test
     void connectionsGoOnWhenTheirOwnerIsKilled() { assertPasses("kill-owner"); }
 
     @Test

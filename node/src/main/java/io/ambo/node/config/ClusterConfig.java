@@ -1,5 +1,6 @@
 package io.ambo.node.config;
 
+import io.ambo.cluster.ClusterSettings;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -15,6 +16,8 @@ import java.util.List;
  * @param multicast          group and port with transport udp
  * @param peers              host and port of every member with transport tcp (numeric, resolved); may name this node too
  * @param members            names of all members, in the same order on all: each has its share of the ports for translation
+ * @param mode               which members have a session; equal on all members
+ * @param redirectPort       UDP port on the sync link for packets that members hand to each other; equal on all members
  * @param keyFile            the cluster's key, equal on all members; at least {@link io.ambo.cluster.ClusterKey#SHORTEST} bytes
  * @param parkNs             how long a stray waits for its delta
  * @param deferTimeoutNs     how long a rule with defer holds a packet for a peer's acknowledgement; then it goes out anyway
@@ -26,7 +29,8 @@ import java.util.List;
  * @param processTimeoutMs   a process that is silent for so long, on a host that lives, loses its floating addresses
  */
 public record ClusterConfig(String name, InetAddress bindAddress, int bindPort, Transport transport, InetSocketAddress multicast,
-        List<InetSocketAddress> peers, List<String> members, Path keyFile, long parkNs, long deferTimeoutNs, int joinTimeoutMs,
+        List<InetSocketAddress> peers, List<String> members, ClusterSettings.Mode mode, int redirectPort,
+        Path keyFile, long parkNs, long deferTimeoutNs, int joinTimeoutMs,
         int heartbeatMs,
         int heartbeatTimeoutMs, int probeMs, int probeTimeoutMs, int processTimeoutMs) {
     public ClusterConfig {

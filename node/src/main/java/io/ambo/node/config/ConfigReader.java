@@ -2,6 +2,7 @@ package io.ambo.node.config;
 
 import io.ambo.cluster.ClusterSettings;
 import io.ambo.cluster.address.IpAddress;
+import io.ambo.node.redirect.Geneve;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
@@ -40,7 +41,7 @@ final class ConfigReader {
         FirewallConfig firewall = readFirewall(root.section("firewall"));
         List<NatConfig> nat = readNat(root.value("nat"));
         TimeoutConfig timeouts = readTimeouts(root.section("timeouts"));
-        LimitConfig limits = readLimits(root.section("limits"));
+        LimitConfig limits = readLimits(root.section("limits"), cluster.mode());
         DatapathConfig datapath = readDatapath(root.section("datapath"));
         LoggingConfig logging = readLogging(root.section("logging"));
         root.refuse("virtual-servers", "this version has no load balancing", "remove the section");
@@ -85,7 +86,8 @@ final class ConfigReader {
         InetSocketAddress multicast = multicast(section.value("multicast"));
         List<InetSocketAddress> peers = peers(section.value("peers"));
         List<String> members = members(section.value("members"));
-        mode(section.value("mode"));
+        ClusterSettings.Mode mode = section.value("mode").oneOf(ClusterSettings.Mode.class, ClusterSettings.Mode.SYNC);
+        int redirectPort = section.value("redirect-port").count(Geneve.PORT, 1, 65_535);
         Path keyFile = keyFile(section.value("key-file"));
         long parkNs = section.value("park").durationNs("10ms", "0ms", "1s");
         long deferTimeoutNs = section.value("defer-timeout").durationNs("50ms", "1ms", "1s");
@@ -96,7 +98,8 @@ final class ConfigReader {
         int probeTimeoutMs = section.value("probe-timeout").durationMs("150ms", "30ms", "10s");
         int processTimeoutMs = section.value("process-timeout").durationMs("10s", "1s", "10m");
         section.close();
-        return new ClusterConfig(name, bindAddress, bindPort, transport, multicast, peers, members, keyFile, parkNs, deferTimeoutNs,
+        return new ClusterConfig(name, bindAddress, bindPort, transport, multicast, peers, members, mode, redirectPort, keyFile, parkNs,
+                deferTimeoutNs,
                 joinTimeoutMs,
                 heartbeatMs, heartbeatTimeoutMs, probeMs, probeTimeoutMs, processTimeoutMs);
     }
@@ -214,14 +217,14 @@ final class ConfigReader {
         return new TimeoutConfig(opening, established, closing, closed, single, multiple, icmp, tombstone);
     }
 
-    private static LimitConfig readLimits(Section section) {
+    private static LimitConfig readLimits(Section section, ClusterSettings.Mode mode) {
         int sessions = section.value("sessions").count(1_000_000, 1, 50_000_000);
         int perSource = section.value("sessions-per-source").count(0, 0, Integer.MAX_VALUE);
         int parked = section.value("parked").count(1024, 1, 65_536);
         int pendingNeighbour = section.value("pending-neighbour").count(512, 1, 65_536);
         int fragments = section.value("fragments").count(1024, 1, 65_536);
         int flows = section.value("flows").count(131_072, 1, 20_000_000);
-        int redirects = section.value("redirects-per-second").count(10_000, 0, 1_000_000);
+        int redirects = section.value("redirects-per-second").count(mode == ClusterSettings.Mode.SYNC ? 10_000 : 200_000, 0, 1_000_000);
         int icmpErrors = section.value("icmp-errors-per-second").count(1000, 0, 1_000_000);
         section.close();
         return new LimitConfig(sessions, perSource, parked, pendingNeighbour, fragments, icmpErrors, redirects, flows);
@@ -288,14 +291,6 @@ final class ConfigReader {
             value.problem("is missing", "members must share a key: head -c 48 /dev/urandom | base64 -w0 > /etc/ambo/cluster.key");
         }
         return path(value, "/etc/ambo/cluster.key");
-    }
-
-    private void mode(Value value) {
-        String mode = value.text("sync");
-        if (reading.isWrong(value.key()) || mode.equals("sync")) return;
-        if (mode.equals("redirect")) value.problem("this version has mode sync only", "write sync, or leave the key out");
-        else
-            value.problem("is no mode", "write sync");
     }
 
     private InetAddress bindAddress(Value value) {

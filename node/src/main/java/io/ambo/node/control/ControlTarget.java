@@ -53,6 +53,16 @@ public interface ControlTarget {
     /** "yes" when the kernel forwards the session's packets on this node, else why it does not. */
     String fastPath(SessionKey key, SessionRecord session);
 
+    /** Redirect mode: the member that takes the session over when its owner is gone; "" when there is none, or every node has it. */
+    default String backup(SessionKey key, SessionRecord session) {
+        return "";
+    }
+
+    /** Redirect mode: the member that this node's kernel hands packets of the session to; "" when it does not. */
+    default String redirectedTo(SessionKey key) {
+        return "";
+    }
+
     /** Reads the config file again and puts it into force, or says what keeps it from that. A dry run changes nothing. */
     Reload reload(boolean dryRun);
 

@@ -75,6 +75,7 @@ final class SessionReader {
         SessionRecord session = new SessionRecord();
         SessionShow.Builder show = SessionShow.newBuilder();
         if (table.read(key, session)) show.setSession(session(key, session, target.monotonicMs()));
+        show.setRedirectedTo(target.redirectedTo(key));
         return show.build();
     }
 
@@ -136,7 +137,8 @@ final class SessionReader {
         builder.setState(SessionMatch.state(key, session)).setOriginal(half(session.original())).setReply(half(session.reply()));
         builder.setRule(target.ruleName(session.rule())).setFromZone(target.zoneName(session.fromZone()))
                 .setToZone(target.zoneName(session.toZone()));
-        builder.setOwner(target.memberName(session.owner())).setCreator(target.memberName(session.creator()));
+        builder.setOwner(target.memberName(session.owner())).setCreator(target.memberName(session.creator()))
+                .setBackup(target.backup(key, session));
         builder.setCreated(session.created()).setEpoch(session.epoch());
         builder.setMidStream(session.has(SessionRecord.MID_STREAM)).setResetOnTimeout(session.has(SessionRecord.RESET_ON_TIMEOUT));
         builder.setTimeoutMs(session.timeoutMs()).setIdleMs(Math.max(0, nowMs - session.lastSeenMs()))

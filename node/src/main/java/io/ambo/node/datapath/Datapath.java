@@ -1,7 +1,9 @@
 package io.ambo.node.datapath;
 
 import io.ambo.cluster.Cluster;
+import io.ambo.cluster.ClusterSettings;
 import io.ambo.cluster.address.IpAddress;
+import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
@@ -9,6 +11,7 @@ import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.cluster.time.HybridClock;
 import io.ambo.node.config.Config;
+import io.ambo.node.fastpath.KernelRedirect;
 import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.firewall.Nat;
 import io.ambo.node.firewall.Policy;
@@ -17,11 +20,17 @@ import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.io.Umem;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Fragments;
+import io.ambo.node.redirect.HandedFrame;
+import io.ambo.node.redirect.RedirectSocket;
+import io.ambo.node.redirect.RedirectTeller;
+import io.ambo.node.redirect.Redirects;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.KernelNetwork;
 import io.ambo.node.sys.NetworkDevice;
 import io.ambo.node.sys.SysException;
 import java.net.InetAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -33,6 +42,7 @@ import java.util.Set;
 import java.util.function.IntFunction;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The slow path as the rest of the node sees it: workers, keeper and their sockets, started together and closed together.
@@ -58,6 +68,11 @@ public final class Datapath implements AutoCloseable {
     private final List<Worker> workers = new ArrayList<>();
     private final Keeper keeper;
     private final FlowKeeper flows;
+    private final RedirectTeller teller;
+    private final Redirects redirects;
+    private final boolean redirectMode;
+    private final Cluster cluster;
+    private volatile String slowRedirects = "";
     private final int fastPathAfter;
     private final int framesOfWorker;
     private volatile Policy policy;
@@ -99,7 +114,7 @@ public final class Datapath implements AutoCloseable {
      * @param ruleName name of a rule's number, for log lines
      */
     public Datapath(Config config, int workerCount, KernelNetwork network, XdpProgram program, SessionTable sessions, Cluster cluster,
-            HybridClock hybridClock,
+            Redirects redirects, HybridClock hybridClock,
             Clock clock, IntFunction<String> ruleName) {
         this.network = network;
         this.sessions = sessions;
@@ -119,16 +134,25 @@ public final class Datapath implements AutoCloseable {
                 cluster.publisher(workerCount + 1), clock, counters.newRow(), policy);
         boolean fast = config.datapath().fastPath();
         fastPathAfter = fast ? config.datapath().fastPathAfter() : Integer.MAX_VALUE;
-        int sockets = Math.max(1, network.ports().size()) * 16;
+        this.redirects = redirects;
+        this.cluster = cluster;
+        redirectMode = config.cluster().mode() == ClusterSettings.Mode.REDIRECT;
+        teller = new RedirectTeller(cluster, redirects, flows);
+        if (redirectMode) flows.members(members(cluster));
+        int sockets = (network.ports().size() + 2) * 16;
         framesOfWorker = config.datapath().packetMemoryBytes() / Umem.FRAME_SIZE;
         for (int number = 0; number < workerCount; number++) {
             int index = number;
             Umem umem = Umem.create(framesOfWorker);
-            workers.add(new Worker(number, clock, umem, sockets,
+            RedirectSocket socket = redirects.newSocket();
+            int linkMtu = mtuOf(interfaceOf(redirects.bindAddress()));
+            if (linkMtu > 0) socket.linkMtu(linkMtu);
+            FastPath fastPath = fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE;
+            Redirection redirection = redirectMode ? new MemberRedirection(cluster, socket, fastPath, flows, teller) : Redirection.NONE;
+            workers.add(new Worker(number, clock, umem, sockets, socket,
                     io -> new PacketPipeline(
-                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index), cluster.strays(index),
-                                    fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE, counts,
-                                    identity,
+                            new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index),
+                                    new MemberStrays(cluster, socket), redirection, fastPath, counts, identity,
                                     cluster::hasLivingPeers, drops.newRow(), counters.newRow(), limits, log),
                             policy)));
         }
@@ -141,6 +165,7 @@ public final class Datapath implements AutoCloseable {
     public void start() {
         for (Worker worker : workers) worker.start();
         keeper.start();
+        teller.start();
         if (fastPathAfter != Integer.MAX_VALUE) flows.start();
         network.onLinkChange(this::followPorts);
         network.onGenerationChange(() -> {
@@ -148,6 +173,7 @@ public final class Datapath implements AutoCloseable {
             for (Worker worker : workers) worker.wakeUp();
         });
         followPorts();
+        if (redirectMode) joinSyncLink();
         for (Worker worker : workers) worker.awaitCommands();
         program.releaseUnclaimed();
     }
@@ -203,16 +229,10 @@ public final class Datapath implements AutoCloseable {
         if (worker < workers.size() && !workers.get(worker).onAcknowledged(ticket)) countLost();
     }
 
-    /** A peer handed over a packet that came from this zone. Any thread. */
-    public void onStray(int zone, byte[] frame) {
-        // Packets of one flow stay in order: the addresses and ports of an untagged IPv4 frame, or what stands there, choose the worker.
-        int spread = 0;
-        for (int i = 26; i < Math.min(38, frame.length); i++) spread = 31 * spread + frame[i];
-        if (!workers.get(Math.floorMod(spread, workers.size())).onStray(zone, frame)) countLost();
-    }
-
     /** "yes" when the kernel forwards the session's packets on this node, else why it does not. */
     public String fastPath(SessionKey key, SessionRecord session) {
+        if (redirectMode && !session.has(SessionRecord.CLOSED) && members(cluster).isElsewhere(key, session))
+            return "no: its packets go to its owner";
         return fastPathAfter == Integer.MAX_VALUE
                 ? "no: datapath.fast-path is off"
                 : FlowKeeper.describe(key, session, policy, fastPathAfter);
@@ -247,6 +267,8 @@ public final class Datapath implements AutoCloseable {
             if (each.index() > 0 && each.port() >= 0)
                 interfaces.add(new XdpProgram.Interface(each.index(), ports.get(each.port()).index(), each.vlan()));
         }
+        for (DataInterface each : network.interfaces())
+            if (each.index() > 0 && each.port() >= 0) program.setZone(ports.get(each.port()).index(), each.vlan(), each.zone());
         program.setInterfaces(interfaces);
         for (int number = 0; number < ports.size(); number++) {
             KernelNetwork.Port port = ports.get(number);
@@ -276,9 +298,67 @@ public final class Datapath implements AutoCloseable {
         }
     }
 
+    /** Lets the kernel take part in redirect mode: its program looks at the sync link's frames, and what it does not forward goes to a worker. */
+    private synchronized void joinSyncLink() {
+        boolean fast = fastPathAfter != Integer.MAX_VALUE;
+        NetworkInterface device = interfaceOf(redirects.bindAddress());
+        boolean mayAttach = device != null && device.getIndex() > 1 && !attached.containsValue(device.getIndex());
+        if (!fast || device == null || !mayAttach) {
+            slowRedirects = "the kernel hands no packets over, Java does: " + (fast
+                    ? "the sync link's address " + redirects.bindAddress().getHostAddress() + " is on no device of its own"
+                    : "datapath.fast-path is off");
+            LOG.warn("{}", slowRedirects);
+            return;
+        }
+        KernelNetwork.Port port = new KernelNetwork.Port(device.getName(), device.getIndex(), true);
+        attach(HandedFrame.PORT, port);
+        if (!attached.containsKey(HandedFrame.PORT)) {
+            slowRedirects = "the kernel hands no packets over, Java does: XDP is not attached to " + device.getName() + ", see the log";
+            return;
+        }
+        byte[] known = program.redirect().salt();
+        byte[] salt = known == null ? new byte[KernelRedirect.SALT] : known;
+        if (known == null) new SecureRandom().nextBytes(salt);
+        byte[] key = redirects.kernelKey(salt);
+        program.redirect().turnOn(device.getIndex(), redirects.local(), redirects.bindAddress(), redirects.port(), salt,
+                Redirects.keyWord(key, 0), Redirects.keyWord(key, 1));
+        redirects.kernelLane(program.redirect(), salt);
+    }
+
+    /** Redirect mode: what keeps packets that members hand to each other from going as fast as they might, in sentences for the operator. */
+    public List<String> redirectWarnings() {
+        if (!redirectMode) return List.of();
+        List<String> warnings = new ArrayList<>();
+        if (!slowRedirects.isEmpty()) warnings.add(slowRedirects);
+        int overhead = redirects.overhead();
+        int largest = network.interfaces().stream().mapToInt(DataInterface::mtu).max().orElse(0);
+        int mtu = mtuOf(interfaceOf(redirects.bindAddress()));
+        if (mtu > 0 && mtu < largest + overhead)
+            warnings.add(
+                    "the sync link's MTU is %d: packets of more than %d bytes that members hand to each other go in fragments, through Java; %d would do"
+                            .formatted(mtu, mtu - overhead, largest + overhead));
+        return warnings;
+    }
+
+    private static int mtuOf(@Nullable NetworkInterface device) {
+        try {
+            return device == null ? 0 : device.getMTU();
+        } catch (SocketException unknown) {
+            return 0;
+        }
+    }
+
+    private static @Nullable NetworkInterface interfaceOf(InetAddress address) {
+        try {
+            return NetworkInterface.getByInetAddress(address);
+        } catch (SocketException unknown) {
+            return null;
+        }
+    }
+
     /** Half of a worker's frames, dealt to its sockets: what waits for a worker that does not get its processor. The other half is on its way out, or held. */
     private int ringSize(int queues) {
-        int sockets = Math.max(1, network.ports().size()) * ((queues + workers.size() - 1) / workers.size());
+        int sockets = (Math.max(1, network.ports().size()) + (redirectMode ? 1 : 0)) * ((queues + workers.size() - 1) / workers.size());
         return Math.clamp(Integer.highestOneBit(Math.max(1, framesOfWorker / (2 * sockets))), SMALLEST_RING, LARGEST_RING);
     }
 
@@ -309,6 +389,17 @@ public final class Datapath implements AutoCloseable {
         };
     }
 
+    private static FlowKeeper.Members members(Cluster cluster) {
+        int local = cluster.local().value();
+        return new FlowKeeper.Members() {
+            @Override
+            public boolean isMember(int node) { return cluster.view().contains(node); }
+
+            @Override
+            public boolean isElsewhere(SessionKey key, SessionRecord session) { return Homes.owner(cluster.view(), key, session) != local; }
+        };
+    }
+
     static WorkerContext.Limits limits(Config config) {
         int fragments = config.limits().fragments();
         return new WorkerContext.Limits(config.limits().parked(), config.cluster().parkNs(), config.limits().parked(),
@@ -320,6 +411,7 @@ public final class Datapath implements AutoCloseable {
     @Override
     public void close() {
         keeper.close();
+        teller.close();
         flows.close();
         for (Worker worker : workers) worker.close();
         log.close();

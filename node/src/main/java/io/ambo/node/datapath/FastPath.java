@@ -21,6 +21,9 @@ interface FastPath {
 
         @Override
         public void remove(SessionKey key, SessionRecord session) {}
+
+        @Override
+        public int redirectedTo(SessionKey ends) { return 0; }
     };
 
     /** Packets after which a session is worth it. */
@@ -31,6 +34,9 @@ interface FastPath {
 
     /** Joins what the kernel knows into the session. @return false when it is not in the cache */
     boolean refresh(SessionKey key, SessionRecord session);
+
+    /** Redirect mode: the member that the cache notes as the owner of packets with these ends; 0: none. */
+    int redirectedTo(SessionKey ends);
 
     /** Takes the session out of the cache; what the kernel knew is joined. Its next packets take the slow path. */
     void remove(SessionKey key, SessionRecord session);

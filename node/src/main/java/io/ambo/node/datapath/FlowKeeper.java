@@ -13,6 +13,7 @@ import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.TcpTracker;
 import io.ambo.node.packet.PacketView;
+import io.ambo.node.redirect.RedirectTeller;
 import java.nio.ByteBuffer;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongConsumer;
@@ -28,10 +29,11 @@ import org.apache.logging.log4j.Logger;
  * times a second reads back what the kernel has seen of them, so that timeouts, counters and the peers stay right. An entry whose session is over, or
  * unknown, goes.
  */
-final class FlowKeeper implements AutoCloseable {
+final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
     private static final int RING_BYTES = 256 * 1024;
-    private static final int INSTALL = 1;
+    private static final int INSTALL = 1, LEARN = 2, UNLEARN = 3;
+    private static final int OWNER = SessionKey.SIZE;
     private static final int INSTALLS_PER_TURN = 512;
     private static final long TURN_NS = 2_000_000;
     private static final long HARVEST_NS = 250_000_000;
@@ -55,9 +57,26 @@ final class FlowKeeper implements AutoCloseable {
     private final Thread thread = Thread.ofPlatform().name("ambo-flows").unstarted(this::run);
     private volatile boolean running = true;
     private volatile Policy policy;
+    private volatile Members members = Members.ALL_HERE;
     /** Entries of the cache when it was last harvested. */
     private volatile int flows;
     private boolean stale;
+
+    /** Who is a member, and whose sessions are, in redirect mode. */
+    interface Members {
+        /** Sync mode: every session is this node's, too. */
+        Members ALL_HERE = new Members() {
+            @Override
+            public boolean isMember(int node) { return false; }
+
+            @Override
+            public boolean isElsewhere(SessionKey key, SessionRecord session) { return false; }
+        };
+
+        boolean isMember(int node);
+
+        boolean isElsewhere(SessionKey key, SessionRecord session);
+    }
 
     /**
      * @param forwardUntil tells the kernel until when it may forward without this process
@@ -81,6 +100,16 @@ final class FlowKeeper implements AutoCloseable {
 
     void policy(Policy newPolicy) { policy = newPolicy; }
 
+    void members(Members redirectMode) { members = redirectMode; }
+
+    /** Redirect mode: packets with these ends are another member's. Any thread. A full ring: with the next packet it is learnt again. */
+    @Override
+    public void learn(SessionKey ends, int owner) { offer(LEARN, ends, owner); }
+
+    /** Redirect mode: not any more. Any thread. */
+    @Override
+    public void unlearn(SessionKey ends, int owner) { offer(UNLEARN, ends, owner); }
+
     int flows() { return flows; }
 
     /**
@@ -99,6 +128,8 @@ final class FlowKeeper implements AutoCloseable {
         };
         access.harvest((session, entry) -> {
             known[0] = false;
+            // Whose the others are is asked again when they are not used, or their owner is gone.
+            if (fastPath && entry.redirectedTo() != 0) return;
             if (fastPath) sessions.update(session, visitor);
             if (known[0]) adopted[0]++;
             else
@@ -123,6 +154,9 @@ final class FlowKeeper implements AutoCloseable {
             public boolean offer(SessionKey session) { return FlowKeeper.this.offer(session); }
 
             @Override
+            public int redirectedTo(SessionKey ends) { return own.redirectedTo(ends); }
+
+            @Override
             public boolean refresh(SessionKey session, SessionRecord record) { return own.refresh(session, record); }
 
             @Override
@@ -130,13 +164,14 @@ final class FlowKeeper implements AutoCloseable {
         };
     }
 
+    private boolean offer(SessionKey session) { return offer(INSTALL, session, 0); }
+
     /** Any thread. */
-    private boolean offer(SessionKey session) {
-        int index = offers.tryClaim(INSTALL, SessionKey.SIZE);
+    private boolean offer(int type, SessionKey session, int owner) {
+        int index = offers.tryClaim(type, OWNER + Integer.BYTES);
         if (index < 0) return false;
-        for (int i = 0; i < SessionKey.SIZE; i += Long.BYTES)
-            offers.buffer().putLong(index + i,
-                    session.segment().get(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, session.offset() + i));
+        RedirectTeller.put(session, offers.buffer(), index);
+        offers.buffer().putInt(index + OWNER, owner);
         offers.commit(index);
         offered.signal();
         return true;
@@ -167,14 +202,28 @@ final class FlowKeeper implements AutoCloseable {
     private boolean hasWork() { return !running || offers.size() > 0; }
 
     private void install(int type, org.agrona.MutableDirectBuffer buffer, int index, int length) {
-        for (int i = 0; i < SessionKey.SIZE; i += Long.BYTES)
-            key.segment().set(java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED, key.offset() + i, buffer.getLong(index + i));
-        sessions.update(key, onInstall);
+        RedirectTeller.get(buffer, index, key);
+        int owner = buffer.getInt(index + OWNER);
+        switch (type) {
+            case LEARN -> learnt(owner);
+            case UNLEARN -> {
+                int known = access.redirectedTo(key);
+                if (known != 0 && (owner == 0 || owner == known)) access.remove(key);
+            }
+            default -> sessions.update(key, onInstall);
+        }
+    }
+
+    private void learnt(int owner) {
+        if (!members.isMember(owner) || access.redirectedTo(key) == owner) return;
+        if (access.installRedirect(key, owner, clock.monotonicMs())) counters.increment(NodeCounter.FLOWS_REDIRECTED);
+        else
+            counters.increment(NodeCounter.FLOW_CACHE_FULL);
     }
 
     private void install(SessionKey session, SessionRecord record) {
         record.changeLocalFlags(SessionRecord.CACHE_QUEUED, 0);
-        if (record.hasLocal(SessionRecord.CACHED) || !mayInstall(session, record, policy)) return;
+        if (record.hasLocal(SessionRecord.CACHED) || !mayInstall(session, record, policy) || members.isElsewhere(session, record)) return;
         switch (access.install(session, record)) {
             case INSTALLED -> {
                 record.changeLocalFlags(0, SessionRecord.CACHED);
@@ -230,6 +279,13 @@ final class FlowKeeper implements AutoCloseable {
     private void harvest() {
         flows = access.harvest((session, entry) -> {
             stale = false;
+            int owner = entry.redirectedTo();
+            if (owner != 0) {
+                if (members.isMember(owner) && !entry.isIdle(clock.monotonicNs())) return;
+                counters.increment(NodeCounter.FLOWS_REMOVED);
+                entry.remove(session);
+                return;
+            }
             if (!sessions.update(session, onHarvested)) stale = true;
             if (stale) {
                 counters.increment(NodeCounter.FLOWS_REMOVED);
@@ -240,7 +296,7 @@ final class FlowKeeper implements AutoCloseable {
 
     private void harvested(SessionKey session, SessionRecord record) {
         boolean cached = record.hasLocal(SessionRecord.CACHED);
-        if (record.has(SessionRecord.CLOSED)) {
+        if (record.has(SessionRecord.CLOSED) || members.isElsewhere(session, record)) {
             stale = true;
             record.changeLocalFlags(SessionRecord.CACHED, 0);
             return;

@@ -27,7 +27,7 @@ public enum NodeCounter implements CounterName {
     ICMP_ERRORS_SUPPRESSED("ICMP errors and resets not sent for want of tokens (RFC 1812, 4.3.2.8)"),
     RESETS_SENT("TCP resets this node has sent"),
     COMMANDS_LOST("messages to a worker that found its queue full; what they were about waits for its deadline"),
-    STRAYS_REDIRECTED("strays handed to a peer, as their delta did not come in time"),
+    STRAYS_REDIRECTED("strays handed to a peer: sync mode, as their delta did not come in time; redirect mode, to one who knows the owner"),
     STRAYS_TAKEN("strays that a peer handed over"),
     SESSIONS_REVOKED("sessions that ended because the policy of a reload forbids them"),
     FLOWS_ADOPTED("sessions found in the kernel's flow cache at start, and taken over from the process before"),
@@ -35,7 +35,9 @@ public enum NodeCounter implements CounterName {
     FLOWS_REMOVED("entries of the flow cache whose session was over or unknown"),
     FLOW_CACHE_FULL("sessions that found the flow cache full and stay on the slow path"),
     FLOWS_REFUSED("sessions that the kernel did not take into the flow cache"),
-    SESSIONS_TRANSLATED("sessions that were opened with translated ends");
+    SESSIONS_TRANSLATED("sessions that were opened with translated ends"),
+    REDIRECTED("redirect mode: packets handed to the owner of their session"),
+    FLOWS_REDIRECTED("redirect mode: entries of the flow cache by which the kernel hands packets to the owner of their session");
     // @formatter:on
 
     private final String help;

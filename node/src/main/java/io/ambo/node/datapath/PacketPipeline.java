@@ -14,6 +14,8 @@ import io.ambo.node.packet.Fragments;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
 import io.ambo.node.packet.RateLimiter;
+import io.ambo.node.redirect.Geneve;
+import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.NextHop;
 import io.ambo.node.routing.Routes;
@@ -30,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  *                                                            |no
  *                                                            +--> stray: park until its delta comes, then again from the top;
  *                                                                 in vain: hand it to the peer
+ *                                                                 (redirect mode: hand it to the owner, or to one who knows the owner)
  * </pre>
  *
  * <p>Each step answers with a {@link DropReason}; NONE means that the frame has gone on: sent, or held by one of the queues.
@@ -48,6 +51,7 @@ final class PacketPipeline {
     private final Parking parking;
     private final StrayOutlet peer;
     private final @Nullable RateLimiter redirects;
+    private final Redirection redirection;
     private final Replies replies;
     private final PacketView packet;
     private final SessionStep step;
@@ -58,10 +62,19 @@ final class PacketPipeline {
     private final CounterBank<NodeCounter>.Row counters;
     private final FirewallLog log;
     private final SessionKey key = new SessionKey();
+    /** The ends that the packet came with. */
+    private final SessionKey handedEnds = new SessionKey();
     private final NextHop hop = new NextHop();
     private Policy policy;
     private long nowNs;
     private long nowMs;
+    private boolean handed;
+    /** The packet belongs to a session of this node. */
+    private boolean isOurs;
+    private int handedHops;
+    private int handedIngress;
+    private boolean isAsked;
+    private int handedZone;
 
     PacketPipeline(WorkerContext context, Policy policy) {
         this.policy = policy;
@@ -72,16 +85,17 @@ final class PacketPipeline {
         drops = context.drops();
         counters = context.counters();
         packet = new PacketView();
-        step = new SessionStep(packet, context.publisher(), context.fastPath(), context.hasPeers(), policy);
-        replies = new Replies(io, counters, context.limits().icmpErrorsPerSecond());
+        step = new SessionStep(packet, context.publisher(), context.fastPath(), context.redirection(), context.hasPeers(), policy);
+        replies = new Replies(io, routes, counters, context.limits().icmpErrorsPerSecond());
         forwarding = new Forwarding(context, this::onNeighbourReady);
         parking = new Parking(context, this::onUnparked, this::onParkedInVain);
         peer = context.strays();
+        redirection = context.redirection();
         int redirectsPerSecond = context.limits().redirectsPerSecond();
         redirects = redirectsPerSecond == 0 ? null : new RateLimiter(redirectsPerSecond, redirectsPerSecond);
         translation = new Translation(sessions, packet);
         admission = new Admission(context, packet, translation);
-        relatedError = new RelatedError(packet, context.fastPath());
+        relatedError = new RelatedError(packet, context.fastPath(), redirection);
         fragments = new FragmentGate(context, this::onFragmentReleased);
     }
 
@@ -103,16 +117,11 @@ final class PacketPipeline {
         finish(frame, walk(frame, length, port, Stray.MAY_PARK));
     }
 
-    /** Takes a frame that a peer handed over because it does not know the session; it came from this zone there. */
-    void processStray(long frame, int length, int zone) {
+    /** Takes a packet that another member has handed over, as a {@link HandedFrame}. */
+    void processHanded(long frame, int length) {
         counters.increment(NodeCounter.PACKETS_RECEIVED);
         counters.increment(NodeCounter.STRAYS_TAKEN);
-        DropReason malformed = Parser.parse(packet.wrap(io.memory(), frame, length));
-        if (malformed == NONE && !packet.isFragment()) malformed = Parser.verifyTransportChecksum(packet);
-        DataInterface ingress = routes.inZone(zone);
-        if (malformed != NONE) finish(frame, malformed);
-        else
-            finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, ingress.port(), Stray.MUST_DROP));
+        finish(frame, walk(frame, length, HandedFrame.PORT, Stray.MAY_PARK));
     }
 
     /** There was no memory for a frame that a peer handed over. */
@@ -121,12 +130,13 @@ final class PacketPipeline {
     private DropReason walk(long frame, int length, int port, Stray stray) {
         DropReason malformed = Parser.parse(packet.wrap(io.memory(), frame, length));
         if (malformed != NONE) return malformed;
+        readHanded(frame, port);
         // A segment that opens or ends a session must be what its sender wrote; in between, a damaged one is dropped by its receiver.
         if (!packet.isTcp() || packet.hasTcp(PacketView.SYN | PacketView.FIN | PacketView.RST)) {
             DropReason damaged = Parser.verifyTransportChecksum(packet);
             if (damaged != NONE) return damaged;
         }
-        DataInterface ingress = routes.ingress(port, packet.vlan());
+        DataInterface ingress = ingress(port);
         if (isUnknown(ingress)) return DropReason.UNKNOWN_INTERFACE;
         if (!packet.isFragment()) return judge(ingress, port, stray);
 
@@ -138,9 +148,42 @@ final class PacketPipeline {
         return verdict;
     }
 
+    /** Now, as the frame's own header is overwritten when it leaves. */
+    private void readHanded(long frame, int port) {
+        handed = port == HandedFrame.PORT;
+        if (!handed) return;
+        handedZone = HandedFrame.zone(io.memory(), frame);
+        handedHops = HandedFrame.hops(io.memory(), frame);
+        handedIngress = HandedFrame.ingress(io.memory(), frame);
+        // Who has asked does not know the owner, whoever has answered by handing the packet on.
+        isAsked = handedHops != Geneve.FINAL || HandedFrame.sender(io.memory(), frame) != handedIngress;
+    }
+
+    /** Where the packet came in: here, or an interface of the same zone for one that another member has handed over. */
+    private DataInterface ingress(int port) {
+        return port == HandedFrame.PORT ? routes.inZone(handedZone) : routes.ingress(port, packet.vlan());
+    }
+
     /** From the route to the wire, for a packet whose ports are known. */
-    private DropReason judge(DataInterface ingress, int port, Stray stray) {
+    private DropReason judge(DataInterface ingress, int port, Stray mayBe) {
         parking.beginPacket();
+        if (!handed) return judgeHere(ingress, port, mayBe);
+        packet.writeKey(handedEnds, 0);
+        DropReason verdict = judgeHere(ingress, port, handedHops == Geneve.FINAL ? Stray.MUST_DROP : mayBe);
+        answerIngress(verdict);
+        return verdict;
+    }
+
+    /** Who has asked learns whose such packets are, and who was sure and wrong learns that: then its kernel does it, or does it no more. */
+    private void answerIngress(DropReason verdict) {
+        if (!redirection.isOn() || packet.isFragment() || packet.isIcmpError() || parking.hasJustParked()) return;
+        if (verdict == NONE && isOurs && isAsked) redirection.tell(handedIngress, handedEnds, true);
+        boolean unknown = verdict == DropReason.STRAY || verdict == DropReason.NOT_THE_OWNER;
+        if (unknown && !isAsked) redirection.tell(handedIngress, handedEnds, false);
+    }
+
+    private DropReason judgeHere(DataInterface ingress, int port, Stray stray) {
+        isOurs = false;
         if (packet.isIcmpError()) return judgeError(ingress, port, stray);
 
         boolean sourceIsHigh = translation.begin(key);
@@ -152,18 +195,23 @@ final class PacketPipeline {
         }
         Routes.Result route = forwarding.route(packet, translation.ends(), hop);
         DropReason unroutable = forwarding.refusal(route);
-        if (unroutable != NONE) return answer(unroutable, ingress, port);
-        DropReason obstacle = forwarding.obstacle(packet, hop);
+        // Another member's session may have its way there.
+        if (unroutable != NONE && (!redirection.isOn() || admission.isOpener())) return answer(unroutable, ingress, port);
+        DropReason obstacle = unroutable == NONE ? forwarding.obstacle(packet, hop) : unroutable;
 
         int epoch = Admission.FIRST_LIFE;
         if (sessions.update(key, step.prepare(sourceIsHigh, obstacle, nowMs))) {
             switch (step.outcome()) {
                 case PASS -> {
+                    isOurs = true;
                     return forward(translation.ends(), route, ingress, port);
                 }
                 case REFUSED -> {
                     if (step.peerKnowsMore() && stray != Stray.MUST_DROP && redirect(ingress)) return NONE;
                     return answer(step.reason(), ingress, port);
+                }
+                case ELSEWHERE -> {
+                    return handToOwner(step.owner(), ingress);
                 }
                 case OVER -> epoch = step.epoch() + 1;
                 case NOT_PART -> {
@@ -172,10 +220,15 @@ final class PacketPipeline {
             }
         }
 
+        if (unroutable != NONE) {
+            if (mayComeHome(stray, ingress, port)) return NONE;
+            return stray == Stray.MAY_PARK ? parking.refusal() : answer(unroutable, ingress, port);
+        }
         Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet, translation.ends());
         boolean nobodyElse = stray == Stray.MUST_DROP || parking.isPointless();
         DropReason refused = admission.judge(rule, nobodyElse);
-        if (refused == DropReason.STRAY && !nobodyElse && epoch == Admission.FIRST_LIFE && packet.fragmentOffset() == 0) {
+        if (refused == DropReason.STRAY && !nobodyElse && epoch == Admission.FIRST_LIFE
+                && (packet.fragmentOffset() == 0 || redirection.isOn())) {
             if (mayComeHome(stray, ingress, port)) return NONE;
             if (stray == Stray.MAY_PARK) return parking.refusal();
             refused = admission.judge(rule, true);
@@ -185,12 +238,14 @@ final class PacketPipeline {
         if (refused == NONE) refused = admission.open(policy, rule, key, sourceIsHigh, epoch, ingress.zone(), hop.egress.zone(), nowMs);
         if (refused == NONE && admission.hasLostRace()) {
             // The delta of a peer came between the look-up and the insertion: the session is there now, and this packet is one of its own.
-            return judge(ingress, port, Stray.MUST_DROP);
+            return judgeHere(ingress, port, Stray.MUST_DROP);
         }
         if (refused != NONE) {
             if (rule.log()) log.write(packet, rule, refused);
             return answer(refused, ingress, port);
         }
+        isOurs = true;
+        if (redirection.isOn()) redirection.unlearn(key);
         if (admission.ticket() > 0 && forwarding.defer(packet, port, admission.ticket(), nowNs)) return NONE;
         return forward(translation.ends(), route, ingress, port);
     }
@@ -198,6 +253,7 @@ final class PacketPipeline {
     /** An ICMP error goes where the packet came from that it is about, and speaks of it by the ends that it had there. */
     private DropReason judgeError(DataInterface ingress, int port, Stray stray) {
         DropReason unrelated = relatedError.judge(sessions, key);
+        if (relatedError.elsewhere() != 0) return handToOwner(relatedError.elsewhere(), ingress);
         if (unrelated == DropReason.ICMP_ERROR_WITHOUT_SESSION && mayComeHome(stray, ingress, port)) return NONE;
         if (unrelated != NONE) return unrelated;
         Routes.Result route = forwarding.route(packet, relatedError.ends(), hop);
@@ -208,11 +264,14 @@ final class PacketPipeline {
         return forward(relatedError.ends(), route, ingress, port);
     }
 
-    /** Parks the stray, or hands it to the peer when it has been parked in vain. @return true when it is on its way */
+    /**
+     * Sync mode: parks the stray, and when it has been parked in vain hands it to the peer. Redirect mode: hands it to one who knows, and parks it if that is this
+     * node, as then its delta is on the way. @return true when it is on its way
+     */
     private boolean mayComeHome(Stray stray, DataInterface ingress, int port) {
         return switch (stray) {
-            case MAY_PARK -> parking.park(packet, port, key, nowNs);
-            case MAY_REDIRECT -> redirect(ingress);
+            case MAY_PARK -> redirection.isOn() && ask(ingress) || parking.park(packet, port, key, nowNs);
+            case MAY_REDIRECT -> redirection.isOn() ? ask(ingress) || askAnother(ingress) : redirect(ingress);
             case MUST_DROP -> false;
         };
     }
@@ -221,6 +280,41 @@ final class PacketPipeline {
         if (packet.isFragment() || redirects == null || !redirects.tryAcquire(nowNs)) return false;
         if (!peer.send(key.hash(), ingress.zone(), io.memory(), packet.frame(), packet.frameLength())) return false;
         counters.increment(NodeCounter.STRAYS_REDIRECTED);
+        io.giveFrame(packet.frame());
+        return true;
+    }
+
+    /** Sends a stray that came in here to its owner, if that has told of itself, or else to the member that knows the owner. */
+    private boolean ask(DataInterface ingress) {
+        if (handed) return false;
+        int owner = redirection.learnt(key);
+        if (owner != 0) return hand(owner, ingress, Geneve.FINAL, NodeCounter.REDIRECTED);
+        int director = redirection.director(key.hash());
+        return director != redirection.local() && hand(director, ingress, Geneve.ASK, NodeCounter.STRAYS_REDIRECTED);
+    }
+
+    /** This node should know, and does not: the owner itself, or one that was in this one's place before, may be the next one that the hash names. */
+    private boolean askAnother(DataInterface ingress) {
+        if (handed && handedHops != Geneve.ASK) return false;
+        int other = redirection.otherDirector(key.hash(), handed ? handedIngress : redirection.local());
+        return other != 0 && hand(other, ingress, Geneve.ASK_AGAIN, NodeCounter.STRAYS_REDIRECTED);
+    }
+
+    private DropReason handToOwner(int owner, DataInterface ingress) {
+        if (handed && handedHops == Geneve.FINAL) return DropReason.NOT_THE_OWNER;
+        if (!handed && !packet.isFragment() && !packet.isIcmpError()) {
+            packet.writeKey(handedEnds, 0);
+            if (redirection.learnt(handedEnds) != owner) redirection.learn(handedEnds, owner);
+        }
+        return hand(owner, ingress, Geneve.FINAL, NodeCounter.REDIRECTED) ? NONE : DropReason.REDIRECT_FAILED;
+    }
+
+    private boolean hand(int member, DataInterface ingress, int hops, NodeCounter counter) {
+        if (hops != Geneve.FINAL && (redirects == null || !redirects.tryAcquire(nowNs))) return false;
+        int zone = handed ? handedZone : ingress.zone();
+        int from = handed ? handedIngress : redirection.local();
+        if (!redirection.send(member, zone, from, hops, io.memory(), packet.ip(), packet.ipLength())) return false;
+        counters.increment(counter);
         io.giveFrame(packet.frame());
         return true;
     }
@@ -257,18 +351,21 @@ final class PacketPipeline {
     private void onFragmentReleased(long frame, int length, int port, int protocol, int sourcePort, int destinationPort) {
         Parser.parse(packet.wrap(io.memory(), frame, length));
         packet.belongsTo(protocol, sourcePort, destinationPort);
-        DataInterface ingress = routes.ingress(port, packet.vlan());
-        finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, Stray.MUST_DROP));
+        readHanded(frame, port);
+        DataInterface ingress = ingress(port);
+        Stray stray = redirection.isOn() ? Stray.MAY_REDIRECT : Stray.MUST_DROP;
+        finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, stray));
     }
 
     /** The packet was judged before it waited for its next hop (or for its peer): only the way out is left. */
     private void onNeighbourReady(long frame, int length, int port) {
         DropReason malformed = Parser.parse(packet.wrap(io.memory(), frame, length));
+        readHanded(frame, port);
         finish(frame, malformed == NONE ? goOn(port) : malformed);
     }
 
     private DropReason goOn(int port) {
-        DataInterface ingress = routes.ingress(port, packet.vlan());
+        DataInterface ingress = ingress(port);
         if (packet.isIcmpError()) return judgeError(ingress, port, Stray.MUST_DROP);
         translation.begin(key);
         if (!translation.isKnown() && translation.isInUse(policy.nat())) return DropReason.STRAY;

@@ -20,6 +20,7 @@ final class RelatedError implements SessionTable.Visitor {
 
     private final PacketView error;
     private final FastPath fastPath;
+    private final Redirection redirection;
     private final PacketView quoted = new PacketView();
     private final Ends ends = new Ends();
     private final Ends quotedEnds = new Ends();
@@ -27,8 +28,10 @@ final class RelatedError implements SessionTable.Visitor {
     private final SessionRecord known = new SessionRecord();
     private boolean sourceIsHigh;
     private DropReason reason = NONE;
+    private int elsewhere;
 
-    RelatedError(PacketView error, FastPath fastPath) {
+    RelatedError(PacketView error, FastPath fastPath, Redirection redirection) {
+        this.redirection = redirection;
         this.error = error;
         this.fastPath = fastPath;
     }
@@ -41,12 +44,16 @@ final class RelatedError implements SessionTable.Visitor {
     DropReason judge(SessionTable sessions, SessionKey key) {
         DropReason malformed = Parser.parseQuoted(error, quoted);
         if (malformed != NONE) return malformed;
+        elsewhere = 0;
         sourceIsHigh = quoted.writeKey(key, 0);
         ends.of(error);
         quotedEnds.of(quoted);
         if (sessions.claims() > 0 && !find(sessions, key)) return DropReason.ICMP_ERROR_WITHOUT_SESSION;
         return sessions.update(key, this) ? reason : DropReason.ICMP_ERROR_WITHOUT_SESSION;
     }
+
+    /** The member that has the session, when that is another; else 0. */
+    int elsewhere() { return elsewhere; }
 
     /** The error's ends when it leaves. */
     Ends ends() { return ends; }
@@ -92,6 +99,10 @@ final class RelatedError implements SessionTable.Visitor {
         reason = NONE;
         if (session.has(SessionRecord.CLOSED)) {
             reason = DropReason.ICMP_ERROR_WITHOUT_SESSION;
+            return;
+        }
+        if (redirection.isOn() && redirection.owner(key, session) != redirection.local()) {
+            elsewhere = redirection.owner(key, session);
             return;
         }
         if (!quoted.isTcp()) return;

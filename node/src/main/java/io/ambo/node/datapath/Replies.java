@@ -4,9 +4,14 @@ import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.IcmpReply;
 import io.ambo.node.packet.PacketView;
+import io.ambo.node.packet.Parser;
 import io.ambo.node.packet.RateLimiter;
+import io.ambo.node.packet.Rewriter;
 import io.ambo.node.packet.TcpReset;
+import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.routing.DataInterface;
+import io.ambo.node.routing.NextHop;
+import io.ambo.node.routing.Routes;
 import java.lang.foreign.MemorySegment;
 
 /** What a sender is told about a packet that was refused: an ICMP error, or an RST, back the way the packet came. At a bounded rate. One for each worker. */
@@ -14,11 +19,15 @@ final class Replies {
     private static final long IPV4_MAPPED = PacketView.IPV4_MAPPED_PREFIX;
 
     private final PacketIo io;
+    private final Routes routes;
+    private final PacketView reply = new PacketView();
+    private final NextHop way = new NextHop();
     private final CounterBank<NodeCounter>.Row counters;
     private final RateLimiter rate;
 
-    Replies(PacketIo io, CounterBank<NodeCounter>.Row counters, int perSecond) {
+    Replies(PacketIo io, Routes routes, CounterBank<NodeCounter>.Row counters, int perSecond) {
         this.io = io;
+        this.routes = routes;
         this.counters = counters;
         rate = new RateLimiter(perSecond, perSecond);
     }
@@ -39,11 +48,22 @@ final class Replies {
         if (frame < 0) return;
         boolean reset = reason == DropReason.RULE_REJECT && packet.isTcp();
         int length = reset ? TcpReset.answer(packet, io.memory(), frame) : icmp(reason, packet, ingress, mtu, io.memory(), frame);
-        if (length > 0 && io.transmit(port, frame, length)) {
+        if (length > 0 && (port == HandedFrame.PORT ? route(frame, length) : io.transmit(port, frame, length))) {
             counters.increment(reset ? NodeCounter.RESETS_SENT : NodeCounter.ICMP_ERRORS_SENT);
         } else {
             io.giveFrame(frame);
         }
+    }
+
+    /** The packet came through another member: the answer goes the way that this node knows to the sender. */
+    private boolean route(long frame, int length) {
+        if (Parser.parse(reply.wrap(io.memory(), frame, length)) != DropReason.NONE) return false;
+        Routes.Result result = routes.lookup(reply.sourceHigh(), reply.sourceLow(), reply.destinationHigh(), reply.destinationLow(), 0,
+                way);
+        if (result != Routes.Result.FOUND) return false;
+        Rewriter.setVlan(reply, way.egress.vlan());
+        Rewriter.setMacs(reply, way.destinationMac, way.egress.mac());
+        return io.transmit(way.egress.port(), reply.frame(), reply.frameLength());
     }
 
     private static boolean isTold(DropReason reason) {

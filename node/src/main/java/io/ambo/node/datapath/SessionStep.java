@@ -26,6 +26,8 @@ final class SessionStep implements SessionTable.Visitor {
         REFUSED,
         /** The session is over (or never came about), and the packet may open a new one in its place: see {@link #epoch()}. */
         OVER,
+        /** The session is another member's: see {@link #owner()}. Nothing was done. */
+        ELSEWHERE,
         /** The session is there but this packet is not part of it (an echo request against the session's direction, a segment after the end). */
         NOT_PART
     }
@@ -33,6 +35,7 @@ final class SessionStep implements SessionTable.Visitor {
     private final PacketView packet;
     private final DeltaPublisher publisher;
     private final FastPath fastPath;
+    private final Redirection redirection;
     private final BooleanSupplier hasPeers;
     private Policy policy;
     private boolean sourceIsHigh;
@@ -43,11 +46,14 @@ final class SessionStep implements SessionTable.Visitor {
     private DropReason reason = DropReason.NONE;
     private int epoch;
     private boolean peerKnowsMore;
+    private int owner;
 
-    SessionStep(PacketView packet, DeltaPublisher publisher, FastPath fastPath, BooleanSupplier hasPeers, Policy policy) {
+    SessionStep(PacketView packet, DeltaPublisher publisher, FastPath fastPath, Redirection redirection, BooleanSupplier hasPeers,
+            Policy policy) {
         this.packet = packet;
         this.publisher = publisher;
         this.fastPath = fastPath;
+        this.redirection = redirection;
         this.hasPeers = hasPeers;
         this.policy = policy;
     }
@@ -75,6 +81,9 @@ final class SessionStep implements SessionTable.Visitor {
         return peerKnowsMore;
     }
 
+    /** The member that has the session. */
+    int owner() { return owner; }
+
     /** Epoch of the life that is over. */
     int epoch() { return epoch; }
 
@@ -86,6 +95,15 @@ final class SessionStep implements SessionTable.Visitor {
         epoch = session.epoch();
         reason = DropReason.NONE;
         peerKnowsMore = false;
+        boolean takenOver = false;
+        if (redirection.isOn() && !session.has(SessionRecord.CLOSED)) {
+            owner = redirection.owner(key, session);
+            if (owner != redirection.local()) {
+                outcome = Outcome.ELSEWHERE;
+                return;
+            }
+            takenOver = session.owner() != owner;
+        }
         // Datagrams change nothing that the kernel has to be asked for first.
         boolean cached = packet.isTcp() && session.hasLocal(SessionRecord.CACHED);
         if (cached) fastPath.refresh(key, session);
@@ -110,15 +128,16 @@ final class SessionStep implements SessionTable.Visitor {
         if (packet.isTcp() && !headless) {
             boolean elsewhere = wasFastElsewhere(session, ofReply);
             DropReason refused = TcpTracker.track(session, sender, receiver, packet, session.isSeenWhole(),
-                    elsewhere && !hasPeers.getAsBoolean());
+                    elsewhere && (redirection.isOn() || !hasPeers.getAsBoolean()));
             if (refused != DropReason.NONE) {
-                peerKnowsMore = elsewhere;
+                peerKnowsMore = elsewhere && !redirection.isOn();
                 refuse(refused);
                 return;
             }
         } else if (!packet.isTcp()) {
             sender.raiseState(TcpHalf.ESTABLISHED);
         }
+        if (takenOver) session.takeOver(owner);
         session.changeLocalFlags(0, SessionRecord.seenFlag(ofReply));
         session.count(ofReply, 1, packet.ipLength());
         boolean climbed = sender.state() != senderState || receiver.state() != receiverState;
@@ -127,7 +146,7 @@ final class SessionStep implements SessionTable.Visitor {
         boolean tookOver = packet.isTcp() && (sender.seqEnd() != seqEnd || sender.ack() != ack) && follow(session, ofReply);
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
-        if (climbed || advanced || tookOver || refreshed) publisher.publish(key, session, false);
+        if (climbed || advanced || tookOver || refreshed || takenOver) publisher.publish(key, session, false);
         if (cached) {
             // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back.
             session.changeLocalFlags(SessionRecord.CACHED, 0);

@@ -12,6 +12,8 @@ import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.PolicyCompiler;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.packet.DropReason;
+import io.ambo.node.redirect.Geneve;
+import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.routing.Routes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -117,7 +119,8 @@ public final class SteppedWorker {
         };
         StrayOutlet strays = membership.strays();
         pipeline = new PacketPipeline(new WorkerContext(io, routes, sessions, membership.publisher(),
-                (keyHash, zone, memory, frame, length) -> io.handOver(strays, keyHash, zone, frame, length), FastPath.NONE, counts,
+                (keyHash, zone, memory, frame, length) -> io.handOver(strays, keyHash, zone, frame, length), Redirection.NONE,
+                FastPath.NONE, counts,
                 identity,
                 membership::hasPeers, drops.newRow(), counters.newRow(), Datapath.limits(config), SILENT), policy);
         keeper = new Keeper(sessions, membership.publisher(), counts, identity, owners, clock, pipeline::reset, FastPath.NONE,
@@ -140,7 +143,8 @@ public final class SteppedWorker {
     public void receiveStray(long label, int zone, byte[] frame) {
         long at = io.take(label, frame);
         if (at < 0) return;
-        pipeline.processStray(at, frame.length, zone);
+        long handed = HandedFrame.overwrite(io.memory(), at, zone, Geneve.FINAL, 0, 0);
+        pipeline.processHanded(handed, frame.length - (int) (handed - at));
         io.settle();
     }
 

@@ -6,6 +6,8 @@ import io.ambo.node.io.FrameBatch;
 import io.ambo.node.io.Poller;
 import io.ambo.node.io.Umem;
 import io.ambo.node.io.XskSocket;
+import io.ambo.node.redirect.HandedFrame;
+import io.ambo.node.redirect.RedirectSocket;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -36,7 +38,6 @@ final class Worker implements PacketIo, AutoCloseable {
     private static final int RING_BYTES = 256 * 1024;
     private static final int DELTA_APPLIED = 1;
     private static final int ACKNOWLEDGED = 2;
-    private static final int STRAY = 3;
     private static final long LONGEST_BLOCK_NS = 100_000_000;
 
     /** A socket and the port it stands for. */
@@ -48,7 +49,7 @@ final class Worker implements PacketIo, AutoCloseable {
     private final Poller poller;
     private final FrameBatch batch = new FrameBatch(BURST);
     private final ManyToOneRingBuffer messages;
-    private final MemorySegment messageMemory;
+    private final RedirectSocket redirected;
     private final ManyToOneConcurrentArrayQueue<Consumer<PacketPipeline>> commands = new ManyToOneConcurrentArrayQueue<>(1024);
     private final MessageHandler onMessage;
     private final PacketPipeline pipeline;
@@ -64,22 +65,21 @@ final class Worker implements PacketIo, AutoCloseable {
      *
      * @param parts what the pipeline needs, once this worker's packet memory is known
      */
-    Worker(int number, Clock clock, Umem umem, int maxSockets, Function<PacketIo, PacketPipeline> parts) {
+    Worker(int number, Clock clock, Umem umem, int maxSockets, RedirectSocket redirected, Function<PacketIo, PacketPipeline> parts) {
         name = "ambo-worker-" + number;
         this.clock = clock;
         this.umem = umem;
         poller = Poller.open(maxSockets);
         ByteBuffer ring = ByteBuffer.allocateDirect(RING_BYTES + RingBufferDescriptor.TRAILER_LENGTH);
         messages = new ManyToOneRingBuffer(new UnsafeBuffer(ring));
-        messageMemory = MemorySegment.ofBuffer(ring);
+        this.redirected = redirected;
+        poller.add(redirected.fd());
         pipeline = parts.apply(this);
         onMessage = (type, buffer, index, length) -> {
             long value = buffer.getLong(index);
-            switch (type) {
-                case DELTA_APPLIED -> pipeline.onDeltaApplied(value);
-                case ACKNOWLEDGED -> pipeline.onAcknowledged(value);
-                default -> takeStray((int) value, index + Long.BYTES, length - Long.BYTES);
-            }
+            if (type == DELTA_APPLIED) pipeline.onDeltaApplied(value);
+            else
+                pipeline.onAcknowledged(value);
         };
         thread = Thread.ofPlatform().name(name).unstarted(this::run);
     }
@@ -136,30 +136,23 @@ final class Worker implements PacketIo, AutoCloseable {
         return send(ACKNOWLEDGED, ticket);
     }
 
-    /**
-     * A packet that a peer handed over. Any thread.
-     *
-     * @return false when the worker has too many messages, or the frame cannot be one
-     */
-    boolean onStray(int zone, byte[] frame) {
-        if (frame.length == 0 || frame.length > Umem.MAX_FRAME_LENGTH) return false;
-        int index = messages.tryClaim(STRAY, Long.BYTES + frame.length);
-        if (index < 0) return false;
-        messages.buffer().putLong(index, zone);
-        messages.buffer().putBytes(index + Long.BYTES, frame);
-        messages.commit(index);
-        poller.wakeUp();
-        return true;
-    }
-
-    private void takeStray(int zone, int at, int length) {
-        long frame = umem.allocate();
-        if (frame < 0) {
-            pipeline.onNoFrame();
-            return;
+    /** Takes what other members have handed over. @return packets */
+    private int takeRedirected() {
+        int taken = 0;
+        while (taken < BURST) {
+            long frame = umem.allocate();
+            // What waits for one waits in the socket, which is bounded.
+            if (frame < 0) return taken;
+            int length = redirected.receive(umem.segment(), frame, Umem.MAX_FRAME_LENGTH);
+            if (length <= 0) {
+                umem.free(frame);
+                if (length == 0) return taken;
+            } else {
+                pipeline.processHanded(frame, length);
+            }
+            taken++;
         }
-        MemorySegment.copy(messageMemory, at, umem.segment(), frame, length);
-        pipeline.processStray(frame, length, zone);
+        return taken;
     }
 
     /** One turn. @return how much was done */
@@ -170,9 +163,14 @@ final class Worker implements PacketIo, AutoCloseable {
             XskSocket socket = lane.socket();
             work += socket.reclaimCompleted();
             int received = socket.receive(batch);
-            for (int i = 0; i < received; i++) pipeline.process(batch.address(i), batch.length(i), lane.port());
+            for (int i = 0; i < received; i++) {
+                if (lane.port() == HandedFrame.PORT) pipeline.processHanded(batch.address(i), batch.length(i));
+                else
+                    pipeline.process(batch.address(i), batch.length(i), lane.port());
+            }
             work += received;
         }
+        work += takeRedirected();
         work += pipeline.onTimers();
         for (Lane lane : lanes) {
             lane.socket().flush();
@@ -193,6 +191,7 @@ final class Worker implements PacketIo, AutoCloseable {
             Runtime.getRuntime().halt(70);
         } finally {
             for (Lane lane : lanes) lane.socket().close();
+            redirected.close();
             ended.countDown();
         }
     }

@@ -13,10 +13,13 @@ import java.util.function.BooleanSupplier;
 /**
  * What a worker is given. Everything but the table, the counts and the identity is the worker's own.
  *
+ * @param strays      sync mode: the way to the peer that may know a stray's session
+ * @param redirection redirect mode
  * @param identity   who opens sessions on this node
  * @param hasPeers   whether anybody could send a delta
  */
-record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, StrayOutlet strays, FastPath fastPath,
+record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, StrayOutlet strays,
+        Redirection redirection, FastPath fastPath,
         SessionCounts counts,
         Identity identity,
         BooleanSupplier hasPeers, CounterBank<DropReason>.Row drops, CounterBank<NodeCounter>.Row counters, Limits limits,

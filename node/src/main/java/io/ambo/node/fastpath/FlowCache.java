@@ -26,6 +26,11 @@ public final class FlowCache {
     /** struct ambo_direction. */
     private static final int PACKETS = 0, BYTES = 8, LAST_SEEN = 16, HOP = 24, IDLE = 56, TRANSLATED = 60;
     private static final int SEEN_WHOLE = 1;
+    /** Not a session but a note: packets with these ends are the member's whose id is in the upper half of the flags. */
+    private static final int REDIRECT = 2;
+    private static final int OWNER_SHIFT = 16;
+    /** A note that nobody has used for so long goes. */
+    private static final int REDIRECT_IDLE_MS = 60_000;
     /** Entries that one system call reads. */
     private static final int BATCH = 512;
     private static final int NANOSECONDS_PER_MS = 1_000_000;
@@ -77,6 +82,7 @@ public final class FlowCache {
         private final MemorySegment from = Arena.ofAuto().allocate(FlowKey.SIZE6, 8);
         private final MemorySegment to = Arena.ofAuto().allocate(FlowKey.SIZE6, 8);
         private final TcpHalf half = new TcpHalf();
+        private boolean hasEntry;
         private final SessionKey harvested = new SessionKey();
         private final FlowTranslations translations = new FlowTranslations(translations4, translations6);
 
@@ -105,6 +111,31 @@ public final class FlowCache {
         /** Takes the session out of the cache, and joins what the kernel knew. */
         public void remove(SessionKey session, SessionRecord record) {
             if (take(session)) joinInto(record);
+        }
+
+        /** Notes that packets with these ends are another member's. What is there of a session stays. @return false when there is no room */
+        public boolean installRedirect(SessionKey ends, int owner, long nowMs) {
+            if (redirectedTo(ends) == 0 && hasEntry) return true;
+            value.fill((byte) 0);
+            value.set(ValueLayout.JAVA_INT, IDLE, REDIRECT_IDLE_MS);
+            value.set(ValueLayout.JAVA_INT, DIRECTION_SIZE + IDLE, REDIRECT_IDLE_MS);
+            value.set(ValueLayout.JAVA_INT, FLAGS, REDIRECT | owner << OWNER_SHIFT);
+            value.set(ValueLayout.JAVA_LONG, INSTALLED, nowMs * NANOSECONDS_PER_MS);
+            // A session that comes meanwhile is not overwritten.
+            int result = Bpf.update(useKey(ends), key, value, hasEntry ? Bpf.EXIST : Bpf.NO_EXIST);
+            return result == 0 || result == -Errno.EEXIST || result == -Errno.ENOENT;
+        }
+
+        /** The member that packets with these ends are noted to be of; 0: none. */
+        public int redirectedTo(SessionKey ends) {
+            hasEntry = Bpf.lookup(useKey(ends), key, value) == 0;
+            return hasEntry ? redirectedTo() : 0;
+        }
+
+        /** The same of the entry read last. */
+        public int redirectedTo() {
+            int flags = value.get(ValueLayout.JAVA_INT, FLAGS);
+            return (flags & REDIRECT) != 0 ? flags >>> OWNER_SHIFT : 0;
         }
 
         /** Whether the kernel would hand the next packet of the entry read last to Java, since the session's timeout is over by what it knows. */

@@ -22,7 +22,15 @@ public enum XdpCounter implements CounterName {
     PUNTED_OUT_OF_WINDOW("sent to the workers: a segment of a session in the flow cache, outside its window"),
     PUNTED_NEXT_HOP("sent to the workers: a packet of a session in the flow cache whose next hop is unknown, or takes no packet of this size"),
     DROPPED_NO_HEADROOM("dropped: the driver left no room for the VLAN tag of the next hop"),
-    HANDED_TO_DEPUTY("handed to a peer on the same link, since this node could not take it: its process was silent, its gate closed, or it drains");
+    HANDED_TO_DEPUTY("handed to a peer on the same link, since this node could not take it: its process was silent, its gate closed, or it drains"),
+    REDIRECTED_IN_KERNEL("handed over in the kernel: a flow that another member owns"),
+    PUNTED_REDIRECT("sent to the workers: a flow that another member owns, which cannot be reached from here, or not with so large a packet"),
+    PUNTED_HANDED("handed over by a member's kernel and sent to a worker: not in the flow cache, or nothing that it forwards"),
+    PASSED_SYNC("passed to the kernel: frames of the sync link"),
+    DROPPED_REDIRECT_MALFORMED("dropped: handed over by a kernel, they say, but not of that form"),
+    DROPPED_REDIRECT_SENDER("dropped: handed over by a kernel, they say, but by none that is known, or not from its address"),
+    DROPPED_REDIRECT_UNAUTHENTIC("dropped: handed over by a kernel, they say, but not made with this cluster's key, or changed on the way"),
+    DROPPED_REDIRECT_REPLAYED("dropped: handed over by a kernel, but seen before, or too old to tell");
     // @formatter:on
 
     private final String help;

@@ -61,7 +61,8 @@ public final class XdpProgram implements AutoCloseable {
     private static final int VLAN_SIZE = 8, EGRESS_SIZE = 8, MAX_INTERFACES = 1024;
     private static final int ADDRESS4_SIZE = 4, ADDRESS6_SIZE = 16;
     private static final List<String> MAPS = List.of("ports", "near_ports", "vlans", "egresses", "sockets", "local4", "local6", "settings",
-            "counters", "flows4", "flows6", "translations4", "translations6", "deputies", "peer_macs");
+            "counters", "flows4", "flows6", "translations4", "translations6", "deputies", "peer_macs", "tunnel", "redirect_targets",
+            "redirect_sources", "zones");
     private static final Map<String, List<BpfObject.Member>> LAYOUTS = layouts();
     private static final int LAYOUT = layout();
     private static final int TRANSLATIONS_OF_FLOW = 2;
@@ -112,6 +113,8 @@ public final class XdpProgram implements AutoCloseable {
     private final int flows6;
     private final int translations4;
     private final int translations6;
+    private final int zones;
+    private final KernelRedirect redirect;
     private final @Nullable Attachment[] attachments = new @Nullable Attachment[MAX_PORTS];
     private final MemorySegment counterValues;
     private final MemorySegment zero = Arena.ofAuto().allocate(4, 4);
@@ -142,6 +145,10 @@ public final class XdpProgram implements AutoCloseable {
         flows6 = checkedMap("flows6", FlowKey.SIZE6, FlowCache.VALUE_SIZE, room);
         translations4 = checkedMap("translations4", FlowKey.SIZE4, FlowTranslations.VALUE4_SIZE, TRANSLATIONS_OF_FLOW * room);
         translations6 = checkedMap("translations6", FlowKey.SIZE6, FlowTranslations.VALUE6_SIZE, TRANSLATIONS_OF_FLOW * room);
+        zones = checkedMap("zones", VLAN_SIZE, 4, MAX_INTERFACES);
+        redirect = new KernelRedirect(checkedMap("tunnel", 4, KernelRedirect.TUNNEL_SIZE, 1),
+                checkedMap("redirect_targets", 4, KernelRedirect.TARGET_SIZE, KernelRedirect.MEMBERS),
+                checkedMap("redirect_sources", 4, KernelRedirect.SOURCE_SIZE, KernelRedirect.MEMBERS));
         if (room != flows)
             LOG.warn("limits.flows: the flow cache that was pinned has room for {}, it stays so until the node was stopped", room);
         checkLayouts();
@@ -460,6 +467,20 @@ public final class XdpProgram implements AutoCloseable {
         check("write the settings", Bpf.update(settings, zero, value, Bpf.ANY), "open=" + gateOpen, "");
     }
 
+    /**
+     * The zone of frames that come by a device with this tag (-1: without one). What is said once stays: {@link #setInterfaces} tells what counts.
+     */
+    public synchronized void setZone(int device, int vlan, int zone) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment key = arena.allocateFrom(ValueLayout.JAVA_INT, device, Math.max(0, vlan));
+            check("register a zone", Bpf.update(zones, key, arena.allocateFrom(ValueLayout.JAVA_INT, zone), Bpf.ANY), "ifindex=" + device,
+                    "at most " + MAX_INTERFACES);
+        }
+    }
+
+    /** The kernel's part in redirect mode. It lives as long as this object. */
+    public KernelRedirect redirect() { return redirect; }
+
     /** The flow cache. It lives as long as this object. */
     public FlowCache flowCache() {
         return new FlowCache(flows4, flows6, translations4, translations6);
@@ -623,6 +644,7 @@ public final class XdpProgram implements AutoCloseable {
     private static Map<String, List<BpfObject.Member>> layouts() {
         Map<String, List<BpfObject.Member>> layouts = new TreeMap<>(FlowCache.layouts());
         layouts.putAll(FlowTranslations.layouts());
+        layouts.putAll(KernelRedirect.layouts());
         List<BpfObject.Member> all = new ArrayList<>();
         for (XdpCounter counter : XdpCounter.values()) all.add(new BpfObject.Member(counter.label(), 8 * counter.ordinal()));
         layouts.put("ambo_counters", all);

@@ -31,7 +31,7 @@ public final class Poller implements AutoCloseable {
     private final MemorySegment timeout;
     private final MemorySegment scratch;
     private final MemorySegment descriptors;
-    private final XskSocket[] sockets;
+    private final int[] sockets;
     private int socketCount;
     private int idleTurns;
     private final AtomicInteger state = new AtomicInteger(AWAKE);
@@ -42,7 +42,7 @@ public final class Poller implements AutoCloseable {
         timeout = memory.asSlice(0, 16);
         scratch = memory.asSlice(16, 8);
         descriptors = memory.asSlice(24);
-        sockets = new XskSocket[maxSockets];
+        sockets = new int[maxSockets];
         writeDescriptor(0, eventfd);
     }
 
@@ -59,16 +59,19 @@ public final class Poller implements AutoCloseable {
         }
     }
 
-    public void add(XskSocket socket) {
+    public void add(XskSocket socket) { add(socket.fd()); }
+
+    /** Any descriptor that becomes readable. */
+    public void add(int fd) {
         if (socketCount == sockets.length) throw new IllegalStateException("more sockets than " + sockets.length);
-        sockets[socketCount++] = socket;
-        writeDescriptor(socketCount, socket.fd());
+        sockets[socketCount++] = fd;
+        writeDescriptor(socketCount, fd);
     }
 
     /** Must come before the socket is closed. Without effect when the socket was not added. */
     public void remove(XskSocket socket) {
         for (int i = 0; i < socketCount; i++) {
-            if (sockets[i] == socket) {
+            if (sockets[i] == socket.fd()) {
                 forget(i);
                 return;
             }
@@ -127,11 +130,9 @@ public final class Poller implements AutoCloseable {
         Libc.munmap(memory);
     }
 
-    @SuppressWarnings("NullAway") // The cell behind the last socket is never read.
     private void forget(int index) {
         socketCount--;
         sockets[index] = sockets[socketCount];
-        sockets[socketCount] = null;
         if (index < socketCount) {
             MemorySegment.copy(descriptors, (socketCount + 1L) * POLLFD_SIZE, descriptors, (index + 1L) * POLLFD_SIZE, POLLFD_SIZE);
         }

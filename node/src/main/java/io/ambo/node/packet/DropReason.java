@@ -67,7 +67,9 @@ public enum DropReason implements CounterName {
     ICMP_FRAGMENT("an ICMP error in fragments: none is ever so large"),
     FRAGMENT_REFUSED("a fragment of a packet whose first fragment was refused"),
     NAT_PORTS_EXHAUSTED("no free port was found to translate its source to"),
-    NAT_ENDS_TAKEN("another session has the ends that it would be translated to");
+    NAT_ENDS_TAKEN("another session has the ends that it would be translated to"),
+    NOT_THE_OWNER("handed over by a member that took this node for the owner of its session; that member was told"),
+    REDIRECT_FAILED("for another member, which cannot be reached or has too much");
     // @formatter:on
 
     private final String help;

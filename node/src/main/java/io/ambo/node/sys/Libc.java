@@ -10,7 +10,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * The system calls that Ambo makes. Two kinds: those of the packet path ({@link #send}, {@link #receive}, {@link #poll}, {@link #signal},
+ * The system calls that Ambo makes. Two kinds: those of the packet path ({@link #send}, {@link #receive}, {@link #sendTo}, {@link #receiveFrom}, {@link #poll}, {@link #signal},
  * {@link #drain}) answer a negative errno and allocate nothing; all others throw {@link SysException}.
  */
 public final class Libc {
@@ -180,6 +180,35 @@ public final class Libc {
         MemorySegment captured = Native.captured();
         try {
             long result = (long) RECVFROM.invokeExact(captured, fd, data, length, flags, MemorySegment.NULL, MemorySegment.NULL);
+            return result < 0 ? -Native.errno(captured) : result;
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /** sendto. @return bytes sent, or the negative errno */
+    public static long sendTo(int fd, MemorySegment data, long length, int flags, MemorySegment address) {
+        MemorySegment captured = Native.captured();
+        try {
+            long result = (long) SENDTO.invokeExact(captured, fd, data, length, flags, address, (int) address.byteSize());
+            return result < 0 ? -Native.errno(captured) : result;
+        } catch (Throwable thrown) {
+            throw Native.unexpected(thrown);
+        }
+    }
+
+    /**
+     * recvfrom.
+     *
+     * @param address       becomes the sender's
+     * @param addressLength an int: bytes of it, before and after
+     * @return bytes received, or the negative errno
+     */
+    public static long receiveFrom(int fd, MemorySegment data, long length, int flags, MemorySegment address,
+            MemorySegment addressLength) {
+        MemorySegment captured = Native.captured();
+        try {
+            long result = (long) RECVFROM.invokeExact(captured, fd, data, length, flags, address, addressLength);
             return result < 0 ? -Native.errno(captured) : result;
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);

@@ -10,6 +10,8 @@ import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Fragments;
 import io.ambo.node.packet.PacketBuilder;
 import io.ambo.node.packet.PacketView;
+import io.ambo.node.redirect.Geneve;
+import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.NextHop;
 import io.ambo.node.routing.Routes;
@@ -41,7 +43,7 @@ final class TestNode implements PacketIo, Routes {
     final MemorySegment memory = Arena.ofAuto().allocate((long) FRAMES * FRAME_SIZE, 8);
     private final Deque<Long> free = new ArrayDeque<>();
     final List<Sent> sent = new ArrayList<>();
-    record HandedOver(int zone, MemorySegment frame) {}
+    record HandedOver(int sender, int zone, int ingress, int hops, MemorySegment frame) {}
 
     final Deque<HandedOver> strays = new ArrayDeque<>();
     boolean takesStrays;
@@ -58,7 +60,9 @@ final class TestNode implements PacketIo, Routes {
     private long created;
     long nowNs = 1_000_000_000_000L;
 
-    TestNode(SessionTable table, Policy policy, int nodeId) {
+    TestNode(SessionTable table, Policy policy, int nodeId) { this(table, policy, nodeId, Redirection.NONE); }
+
+    TestNode(SessionTable table, Policy policy, int nodeId, Redirection redirection) {
         this.table = table;
         for (int i = 0; i < FRAMES; i++) free.push((long) i * FRAME_SIZE + 256);
         WorkerContext.Identity identity = new WorkerContext.Identity() {
@@ -73,7 +77,8 @@ final class TestNode implements PacketIo, Routes {
         WorkerContext.Limits limits = new WorkerContext.Limits(8, 10_000_000, 8, 10_000_000, 8, 1000, 100,
                 new Fragments.Limits(16, 16, 8, 1_000_000_000));
         pipeline = new PacketPipeline(
-                new WorkerContext(this, this, table, this::publish, this::redirect, FastPath.NONE, new SessionCounts(7), identity,
+                new WorkerContext(this, this, table, this::publish, this::redirect, redirection, FastPath.NONE, new SessionCounts(7),
+                        identity,
                         () -> hasPeers,
                         drops.newRow(),
                         counters.newRow(), limits, log),
@@ -91,7 +96,7 @@ final class TestNode implements PacketIo, Routes {
         if (!hasPeers || !takesStrays) return false;
         byte[] copy = new byte[length];
         MemorySegment.copy(from, java.lang.foreign.ValueLayout.JAVA_BYTE, frame, copy, 0, length);
-        strays.add(new HandedOver(zone, MemorySegment.ofArray(copy)));
+        strays.add(new HandedOver(0, zone, 0, Geneve.FINAL, MemorySegment.ofArray(copy)));
         return true;
     }
 
@@ -101,7 +106,8 @@ final class TestNode implements PacketIo, Routes {
             long at = peer.takeFrame();
             int length = (int) stray.frame().byteSize();
             MemorySegment.copy(stray.frame(), 0, peer.memory, at, length);
-            peer.pipeline.processStray(at, length, stray.zone());
+            long handed = HandedFrame.overwrite(peer.memory, at, stray.zone(), stray.hops(), stray.ingress(), stray.sender());
+            peer.pipeline.processHanded(handed, length - (int) (handed - at));
         }
     }
 

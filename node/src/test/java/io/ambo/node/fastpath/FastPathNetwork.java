@@ -20,13 +20,14 @@ final class FastPathNetwork implements AutoCloseable {
     static final int FLOWS = 64, VLAN_IN = 5, VLAN_OUT = 7;
     static final long MAC = 0x02_00_00_00_00_0AL, PEER_MAC = 0x02_00_00_00_00_01L, HOP_MAC = 0x02_00_00_00_00_63L;
     private static final long OUT_MAC = 0x02_00_00_00_00_02L;
-    private static final int LOOPBACK = 1, IN = 5, OUT = 6, VLAN_IN_INDEX = 9999;
+    static final int LOOPBACK = 1, IN = 5;
+    private static final int OUT = 6, VLAN_IN_INDEX = 9999;
 
     final NetworkNamespace namespace;
     final XdpProgram program;
     final FlowCache.Access cache;
     private final Umem umem;
-    private final XskSocket socket;
+    final XskSocket socket;
 
     FastPathNetwork() throws Exception {
         namespace = NetworkNamespace.create();
@@ -84,7 +85,7 @@ final class FastPathNetwork implements AutoCloseable {
         return packet;
     }
 
-    private int index(String device) { return Integer.parseInt(namespace.exec("cat", "/sys/class/net/" + device + "/ifindex").strip()); }
+    int index(String device) { return Integer.parseInt(namespace.exec("cat", "/sys/class/net/" + device + "/ifindex").strip()); }
 
     @Override
     public void close() {

@@ -1,0 +1,39 @@
+package io.ambo.node.datapath;
+
+import io.ambo.cluster.Cluster;
+import io.ambo.cluster.membership.Homes;
+import io.ambo.cluster.membership.NodeId;
+import io.ambo.cluster.replication.StrayOutlet;
+import io.ambo.node.redirect.Geneve;
+import io.ambo.node.redirect.RedirectSocket;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Sync mode: the second step of a stray, to the one other member that its hash names. One for each worker. */
+final class MemberStrays implements StrayOutlet {
+    private static final int TYPE = 12, ETHERNET = 14, TAG = 4;
+    private static final short TAGGED = (short) 0x8100;
+    private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(java.nio.ByteOrder.BIG_ENDIAN);
+
+    private final Cluster cluster;
+    private final RedirectSocket socket;
+
+    MemberStrays(Cluster cluster, RedirectSocket socket) {
+        this.cluster = cluster;
+        this.socket = socket;
+    }
+
+    @Override
+    public boolean send(long keyHash, int zone, MemorySegment memory, long frame, int length) {
+        NodeId peer = Homes.directorOtherThanLocal(cluster.view(), keyHash);
+        if (peer == null) return false;
+        int header = memory.get(NETWORK_SHORT, frame + TYPE) == TAGGED ? ETHERNET + TAG : ETHERNET;
+        long ip = frame + header;
+        // A short frame is filled up behind the packet's end.
+        int packet = (memory.get(ValueLayout.JAVA_BYTE, ip) & 0xF0) == 0x40
+                ? memory.get(NETWORK_SHORT, ip + 2) & 0xFFFF
+                : (memory.get(NETWORK_SHORT, ip + 4) & 0xFFFF) + 40;
+        return packet <= length - header
+                && socket.send(peer.value(), zone, cluster.local().value(), Geneve.FINAL, memory, ip, packet);
+    }
+}
