@@ -28,9 +28,17 @@ public final class Homes {
         return Ownership.highest(view, endsHash, view.local().value());
     }
 
-    /** The same besides this node and one other; null when nobody else is there. */
-    public static @Nullable NodeId otherDirector(View view, long endsHash, int but) {
-        return Ownership.highest(view, endsHash, view.local().value(), but);
+    /**
+     * Whom this node asks next about a packet that it was asked about and does not know: the members are asked in the order of their weight, so that each is asked
+     * once, and whoever has the session is found.
+     *
+     * @param ingress the member that the packet came in at, which is not asked
+     * @return null when all have been asked
+     */
+    public static @Nullable NodeId nextDirector(View view, long endsHash, int ingress) {
+        NodeId local = view.local();
+        if (local.value() == ingress) return directorOtherThanLocal(view, endsHash);
+        return Ownership.highestBelow(view, endsHash, local, ingress);
     }
 
     /** @return null when nobody but the owner is there */

@@ -29,23 +29,31 @@ public final class Ownership {
      * @param excluded node id of a member that does not count; 0: all count
      * @return null when no other is there
      */
-    static @Nullable NodeId highest(View view, long keyHash, int excluded) { return highest(view, keyHash, excluded, excluded); }
-
-    /** The same with two that do not count. */
-    static @Nullable NodeId highest(View view, long keyHash, int excluded, int excludedToo) {
+    static @Nullable NodeId highest(View view, long keyHash, int excluded) {
         List<NodeId> members = view.members();
         NodeId best = null;
-        long bestWeight = 0;
         for (int i = 0; i < members.size(); i++) {
             NodeId member = members.get(i);
-            if (member.value() == excluded || member.value() == excludedToo) continue;
-            long weight = weight(keyHash, member);
-            if (best == null || weight > bestWeight || (weight == bestWeight && member.value() < best.value())) {
-                bestWeight = weight;
-                best = member;
-            }
+            if (member.value() != excluded && (best == null || isAbove(keyHash, member, best))) best = member;
         }
         return best;
+    }
+
+    /** The same among those below a member. */
+    static @Nullable NodeId highestBelow(View view, long keyHash, NodeId top, int excluded) {
+        List<NodeId> members = view.members();
+        NodeId best = null;
+        for (int i = 0; i < members.size(); i++) {
+            NodeId member = members.get(i);
+            if (member.value() == excluded || member.value() == top.value() || !isAbove(keyHash, top, member)) continue;
+            if (best == null || isAbove(keyHash, member, best)) best = member;
+        }
+        return best;
+    }
+
+    private static boolean isAbove(long hash, NodeId one, NodeId other) {
+        int byWeight = Long.compare(weight(hash, one), weight(hash, other));
+        return byWeight == 0 ? one.value() < other.value() : byWeight > 0;
     }
 
     /** Of a node for something with this hash: the highest of all members has it. */

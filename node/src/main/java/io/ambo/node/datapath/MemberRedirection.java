@@ -41,9 +41,9 @@ final class MemberRedirection implements Redirection {
     public int director(long endsHash) { return Homes.director(cluster.view(), endsHash).value(); }
 
     @Override
-    public int otherDirector(long endsHash, int but) {
-        NodeId other = Homes.otherDirector(cluster.view(), endsHash, but);
-        return other == null ? 0 : other.value();
+    public int nextDirector(long endsHash, int ingress) {
+        NodeId next = Homes.nextDirector(cluster.view(), endsHash, ingress);
+        return next == null ? 0 : next.value();
     }
 
     @Override

@@ -169,9 +169,18 @@ final class PacketPipeline {
         parking.beginPacket();
         if (!handed) return judgeHere(ingress, port, mayBe);
         packet.writeKey(handedEnds, 0);
-        DropReason verdict = judgeHere(ingress, port, handedHops == Geneve.FINAL ? Stray.MUST_DROP : mayBe);
+        DropReason verdict = judgeHere(ingress, port, ofHanded(mayBe));
         answerIngress(verdict);
         return verdict;
+    }
+
+    /** The first that is asked waits for the delta. The others pass the question on at once: it has waited long enough, and one of them is the owner. */
+    private Stray ofHanded(Stray mayBe) {
+        return switch (handedHops) {
+            case Geneve.FINAL -> Stray.MUST_DROP;
+            case Geneve.ASK_AGAIN -> mayBe == Stray.MAY_PARK ? Stray.MAY_REDIRECT : mayBe;
+            default -> mayBe;
+        };
     }
 
     /** Who has asked learns whose such packets are, and who was sure and wrong learns that: then its kernel does it, or does it no more. */
@@ -293,10 +302,10 @@ final class PacketPipeline {
         return director != redirection.local() && hand(director, ingress, Geneve.ASK, NodeCounter.STRAYS_REDIRECTED);
     }
 
-    /** This node should know, and does not: the owner itself, or one that was in this one's place before, may be the next one that the hash names. */
+    /** This node should know, and does not: the owner itself, or one that was in this one's place before, is further down the hash's order. */
     private boolean askAnother(DataInterface ingress) {
-        if (handed && handedHops != Geneve.ASK) return false;
-        int other = redirection.otherDirector(key.hash(), handed ? handedIngress : redirection.local());
+        if (handed && handedHops == Geneve.FINAL) return false;
+        int other = redirection.nextDirector(key.hash(), handed ? handedIngress : redirection.local());
         return other != 0 && hand(other, ingress, Geneve.ASK_AGAIN, NodeCounter.STRAYS_REDIRECTED);
     }
 

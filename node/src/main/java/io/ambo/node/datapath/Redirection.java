@@ -25,7 +25,7 @@ public interface Redirection {
         public int director(long endsHash) { return 0; }
 
         @Override
-        public int otherDirector(long endsHash, int but) { return 0; }
+        public int nextDirector(long endsHash, int ingress) { return 0; }
 
         @Override
         public int learnt(SessionKey ends) { return 0; }
@@ -54,12 +54,13 @@ public interface Redirection {
     int director(long endsHash);
 
     /**
-     * Who may know when this node, the director, does not: the delta is late, or sessions are on their way to where they belong since the membership has changed.
+     * Whom to ask when this node was asked and does not know: the delta is late, or sessions are on their way to where they belong since the membership has changed.
+     * Asked one after the other, all members are; so the owner is found, however late its delta is.
      *
-     * @param but the member that the packet came in at
-     * @return 0 when nobody else is there
+     * @param ingress the member that the packet came in at
+     * @return 0 when all have been asked
      */
-    int otherDirector(long endsHash, int but);
+    int nextDirector(long endsHash, int ingress);
 
     /** The owner that has told this node of itself; 0 when none has, or it is gone. */
     int learnt(SessionKey ends);

@@ -29,7 +29,7 @@ public final class Geneve {
     public static final int SIZE = 36;
     /** To one who should know the owner, and hands it on to that one. */
     public static final int ASK = 0;
-    /** The same, to another, as the first does not know it (yet). */
+    /** The same, to the next one in the order of the hash, as those before do not know it (yet). */
     public static final int ASK_AGAIN = 1;
     /** To the owner: never handed on. */
     public static final int FINAL = 2;

@@ -74,9 +74,9 @@ class RedirectPipelineTest {
         public int director(long endsHash) { return Homes.director(localView(), endsHash).value(); }
 
         @Override
-        public int otherDirector(long endsHash, int but) {
-            NodeId other = Homes.otherDirector(localView(), endsHash, but);
-            return other == null ? 0 : other.value();
+        public int nextDirector(long endsHash, int ingress) {
+            NodeId next = Homes.nextDirector(localView(), endsHash, ingress);
+            return next == null ? 0 : next.value();
         }
 
         @Override
@@ -157,6 +157,17 @@ class RedirectPipelineTest {
     /** A client port whose session's director is this member. */
     private int portWithDirector(NodeId director) {
         for (int port = 40_000; port < 50_000; port++) if (Homes.director(view, hash(port)).equals(director)) return port;
+        throw new AssertionError();
+    }
+
+    /** One whose session is asked for at these, in this order, when it comes in at the first. */
+    private int portWithOrder(NodeId first, NodeId second, NodeId third) {
+        for (int port = 40_000; port < 50_000; port++) {
+            boolean begins = Homes.director(view, hash(port)).equals(first);
+            if (begins && second.equals(Homes.nextDirector(new View(view.id(), first, ALL), hash(port), first.value()))
+                    && third.equals(Homes.nextDirector(new View(view.id(), second, ALL), hash(port), first.value())))
+                return port;
+        }
         throw new AssertionError();
     }
 
@@ -247,6 +258,22 @@ class RedirectPipelineTest {
         assertThat(wire).hasSize(1).allMatch(handed -> handed.to() == owner.id.value() && handed.hops() == Geneve.ASK_AGAIN);
         carry();
         owner.node.onlySent();
+        assertThat(ingress.learnt).containsEntry(hash(port), owner.id.value());
+    }
+
+    @Test
+    void allAreAskedUntilTheOwnerIsFound() {
+        Member between = member(1), ingress = member(2), owner = member(0);
+        int port = portWithOrder(ingress.id, between.id, owner.id);
+        open(owner, port);
+        owner.node.deltas.clear();
+        ingress.node.in(1, toClient(port).flags(SYN | ACK).seq(500).ack(101));
+        assertThat(ingress.node.counters.total(NodeCounter.STRAYS_PARKED)).isOne();
+        ingress.node.passMs(11);
+        carry();
+        assertThat(between.node.counters.total(NodeCounter.STRAYS_PARKED)).isZero();
+        owner.node.onlySent();
+        assertThat(asked).isEqualTo(2);
         assertThat(ingress.learnt).containsEntry(hash(port), owner.id.value());
     }
 
