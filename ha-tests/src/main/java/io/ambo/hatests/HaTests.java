@@ -4,12 +4,13 @@ import static java.util.Objects.requireNonNull;
 
 import io.ambo.hatests.bench.BenchCommand;
 import io.ambo.hatests.drill.DrillCommand;
+import io.ambo.hatests.oracle.OracleCommand;
 import io.ambo.hatests.sim.SimCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** The tools of the proof, as the launcher starts them: lab, drill, simulation, bench. */
-@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class, SimCommand.class, BenchCommand.class })
+/** The tools of the proof, as the launcher starts them: lab, drill, simulation, oracle, bench. */
+@Command(name = "ambo", subcommands = { LabCommand.class, DrillCommand.class, SimCommand.class, OracleCommand.class, BenchCommand.class })
 public final class HaTests {
     private HaTests() {}
 

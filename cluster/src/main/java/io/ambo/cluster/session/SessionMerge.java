@@ -121,6 +121,7 @@ public final class SessionMerge {
                 climbed = true;
             }
         }
+        if (remote.has(SessionRecord.SHARED)) local.changeLocalFlags(SessionRecord.COMPLETE, 0);
         if ((remote.flags() & ~local.flags()) != 0) {
             local.addFlags(remote.flags());
             climbed = true;

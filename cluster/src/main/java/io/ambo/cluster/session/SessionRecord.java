@@ -45,12 +45,14 @@ public final class SessionRecord {
 
     /** Runs, or has run, in the fast path of a node: what others know of its sequence numbers may be a second old. */
     public static final int FAST_PATH = 64;
+    /** Packets of it have passed a node other than the one that opened it: nobody has seen it whole. */
+    public static final int SHARED = 128;
 
     /** Local flags: this node has itself seen a packet of that flow since it started. */
     public static final int ORIGINAL_SEEN_HERE = 1, REPLY_SEEN_HERE = 2;
     /** Local flags: the newest that is known of that flow was seen by this node. A merge that brings something newer takes the flag away. */
     public static final int ORIGINAL_FOLLOWED = 4, REPLY_FOLLOWED = 8;
-    /** Local flag: opened here, and no other node has told anything new of it: every packet that the ends have received passed here. */
+    /** Local flag: opened here, and no other node has told that it has seen packets: every one that the ends have received passed here. */
     public static final int COMPLETE = 16;
     /** Local flags: in this node's flow cache; about to be put there; found no room there lately. */
     public static final int CACHED = 32, CACHE_QUEUED = 64, CACHE_REFUSED = 128;
@@ -61,7 +63,8 @@ public final class SessionRecord {
     static final int CLAIM = 1 << 15;
 
     /** No other flag may be set. */
-    public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED | FRAGMENTED | FAST_PATH;
+    public static final int ALL_FLAGS = ORIGINAL_FROM_HIGH | CLOSED | MID_STREAM | RESET_ON_TIMEOUT | TRANSLATED | FRAGMENTED | FAST_PATH
+            | SHARED;
     static final int SEEN_HERE = ORIGINAL_SEEN_HERE | REPLY_SEEN_HERE;
     private static final int SEEN_WHOLE = SEEN_HERE | COMPLETE;
     private static final int ALL_LOCAL_FLAGS = SEEN_HERE | ORIGINAL_FOLLOWED | REPLY_FOLLOWED | COMPLETE | CACHED | CACHE_QUEUED

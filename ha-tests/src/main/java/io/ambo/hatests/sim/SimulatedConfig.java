@@ -32,8 +32,7 @@ final class SimulatedConfig {
         TimeoutConfig timeouts = new TimeoutConfig(t.tcpOpeningMs(), t.tcpEstablishedMs(), t.tcpClosingMs(), t.tcpClosedMs(),
                 t.udpSingleMs(),
                 t.udpMultipleMs(), t.icmpMs(), tombstoneMs);
-        return new Config(config.node(), config.interfaces(), config.cluster(), config.firewall(), config.nat(), timeouts, config.limits(),
-                config.datapath(), config.logging(), config.addresses(), config.tracking());
+        return config.withTimeouts(timeouts);
     }
 
     private static String text(String node, List<String> members) {

@@ -37,4 +37,9 @@ public record ClusterConfig(String name, InetAddress bindAddress, int bindPort, 
         peers = List.copyOf(peers);
         members = List.copyOf(members);
     }
+
+    public ClusterConfig withMembers(List<String> others) {
+        return new ClusterConfig(name, bindAddress, bindPort, transport, multicast, peers, others, mode, redirectPort, keyFile, parkNs,
+                deferTimeoutNs, joinTimeoutMs, heartbeatMs, heartbeatTimeoutMs, probeMs, probeTimeoutMs, processTimeoutMs);
+    }
 }

@@ -11,4 +11,20 @@ public record Config(NodeConfig node, List<InterfaceConfig> interfaces, ClusterC
         nat = List.copyOf(nat);
         addresses = List.copyOf(addresses);
     }
+
+    public Config withNode(NodeConfig other) {
+        return new Config(other, interfaces, cluster, firewall, nat, timeouts, limits, datapath, logging, addresses, tracking);
+    }
+
+    public Config withInterfaces(List<InterfaceConfig> others) {
+        return new Config(node, others, cluster, firewall, nat, timeouts, limits, datapath, logging, addresses, tracking);
+    }
+
+    public Config withCluster(ClusterConfig other) {
+        return new Config(node, interfaces, other, firewall, nat, timeouts, limits, datapath, logging, addresses, tracking);
+    }
+
+    public Config withTimeouts(TimeoutConfig others) {
+        return new Config(node, interfaces, cluster, firewall, nat, others, limits, datapath, logging, addresses, tracking);
+    }
 }

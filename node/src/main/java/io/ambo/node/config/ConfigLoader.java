@@ -58,9 +58,7 @@ public final class ConfigLoader {
                     ? new InterfaceConfig(each.name(), each.zone(), actual.parent(), actual.vlan())
                     : each);
         }
-        return new Config(config.node(), interfaces, config.cluster(), config.firewall(), config.nat(), config.timeouts(), config.limits(),
-                config.datapath(),
-                config.logging(), config.addresses(), config.tracking());
+        return config.withInterfaces(interfaces);
     }
 
     private static @Nullable String readText(Path file, Reading reading) {

@@ -12,4 +12,6 @@ import java.nio.file.Path;
  * @param pinDir        where in a bpffs the fast path is pinned, so that it outlives the process
  * @param controlGroup  the group that may use it, or empty: only the owner of the process
  */
-public record NodeConfig(String name, Path stateDir, Path tableDir, Path pinDir, Path controlSocket, String controlGroup) {}
+public record NodeConfig(String name, Path stateDir, Path tableDir, Path pinDir, Path controlSocket, String controlGroup) {
+    public NodeConfig withName(String other) { return new NodeConfig(other, stateDir, tableDir, pinDir, controlSocket, controlGroup); }
+}

@@ -37,7 +37,9 @@ public enum NodeCounter implements CounterName {
     FLOWS_REFUSED("sessions that the kernel did not take into the flow cache"),
     SESSIONS_TRANSLATED("sessions that were opened with translated ends"),
     REDIRECTED("redirect mode: packets handed to the owner of their session"),
-    FLOWS_REDIRECTED("redirect mode: entries of the flow cache by which the kernel hands packets to the owner of their session");
+    FLOWS_REDIRECTED("redirect mode: entries of the flow cache by which the kernel hands packets to the owner of their session"),
+    SEGMENTS_DOUBTED("segments refused by what this node knows of their session, and held, as a delta under way may know better"),
+    SEGMENTS_VINDICATED("of these, for which a delta came");
     // @formatter:on
 
     private final String help;

@@ -88,7 +88,7 @@ final class PacketPipeline {
         step = new SessionStep(packet, context.publisher(), context.fastPath(), context.redirection(), context.hasPeers(), policy);
         replies = new Replies(io, routes, counters, context.limits().icmpErrorsPerSecond());
         forwarding = new Forwarding(context, this::onNeighbourReady);
-        parking = new Parking(context, this::onUnparked, this::onParkedInVain);
+        parking = new Parking(context, this::onUnparked, this::onParkedInVain, this::onDoubtOver);
         peer = context.strays();
         redirection = context.redirection();
         int redirectsPerSecond = context.limits().redirectsPerSecond();
@@ -217,6 +217,7 @@ final class PacketPipeline {
                 }
                 case REFUSED -> {
                     if (step.peerKnowsMore() && stray != Stray.MUST_DROP && redirect(ingress)) return NONE;
+                    if (step.isInDoubt() && mayBeRight(stray, ingress, port)) return NONE;
                     return answer(step.reason(), ingress, port);
                 }
                 case ELSEWHERE -> {
@@ -236,10 +237,11 @@ final class PacketPipeline {
         Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet, translation.ends());
         boolean nobodyElse = stray == Stray.MUST_DROP || parking.isPointless();
         DropReason refused = admission.judge(rule, nobodyElse);
-        if (refused == DropReason.STRAY && !nobodyElse && epoch == Admission.FIRST_LIFE
-                && (packet.fragmentOffset() == 0 || redirection.isOn())) {
-            if (mayComeHome(stray, ingress, port)) return NONE;
-            if (stray == Stray.MAY_PARK) return parking.refusal();
+        if (refused == DropReason.STRAY && !nobodyElse && (packet.fragmentOffset() == 0 || redirection.isOn())) {
+            // Of a session that is over it is late, or early for the next life, which a peer has opened.
+            boolean isHome = epoch == Admission.FIRST_LIFE ? mayComeHome(stray, ingress, port) : mayBeRight(stray, ingress, port);
+            if (isHome) return NONE;
+            if (stray == Stray.MAY_PARK && epoch == Admission.FIRST_LIFE) return parking.refusal();
             refused = admission.judge(rule, true);
         }
         if (refused == DropReason.STRAY) refused = rule.action() == Rule.Action.REJECT ? DropReason.RULE_REJECT : DropReason.STRAY;
@@ -281,6 +283,18 @@ final class PacketPipeline {
         return switch (stray) {
             case MAY_PARK -> redirection.isOn() && ask(ingress) || parking.park(packet, port, key, nowNs);
             case MAY_REDIRECT -> redirection.isOn() ? ask(ingress) || askAnother(ingress) : redirect(ingress);
+            case MUST_DROP -> false;
+        };
+    }
+
+    /**
+     * Sync mode: holds a segment that was refused by what may be old knowledge, and asks the peer when no delta has come. Redirect mode: the session that is over
+     * may have begun anew at another member. @return true when it is on its way
+     */
+    private boolean mayBeRight(Stray stray, DataInterface ingress, int port) {
+        return switch (stray) {
+            case MAY_PARK -> redirection.isOn() && ask(ingress) || parking.doubt(packet, port, key, nowNs);
+            case MAY_REDIRECT -> redirection.isOn() ? ask(ingress) || askAnother(ingress) : step.mayAskPeer() && redirect(ingress);
             case MUST_DROP -> false;
         };
     }
@@ -355,6 +369,11 @@ final class PacketPipeline {
     private void onUnparked(long frame, int length, int port) { finish(frame, walk(frame, length, port, Stray.MUST_DROP)); }
 
     private void onParkedInVain(long frame, int length, int port) { finish(frame, walk(frame, length, port, Stray.MAY_REDIRECT)); }
+
+    /** Whatever there was to learn has been learnt. */
+    private void onDoubtOver(long frame, int length, int port) {
+        finish(frame, walk(frame, length, port, Stray.MAY_REDIRECT));
+    }
 
     /** A fragment whose first one has passed; its ports are known by now. */
     private void onFragmentReleased(long frame, int length, int port, int protocol, int sourcePort, int destinationPort) {

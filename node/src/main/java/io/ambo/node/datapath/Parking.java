@@ -12,13 +12,22 @@ import java.util.function.BooleanSupplier;
  * Holds strays until their delta comes. A SYN-ACK that comes back on this node tens of microseconds after its SYN went out on the peer is here before the
  * delta is; dropped, it would cost its connection a second.
  *
+ * <p>Holds segments in doubt as well: refused by what this node knows of their session, while a peer that saw a newer packet of it has perhaps a delta under way.
+ * They have a small room of their own and a little longer, since the session is not theirs to lose: a delta that was lost is sent again within that time.
+ *
  * <p>Bounded in number and time. Datagrams get half of the room at most: anybody can send those, while the rest of the room is for segments and replies
  * that a peer's session may own.
  *
  * <p>The worker's own, except {@link #awaitsDeltas}: receiving threads read it to know whether to say that a delta was applied.
  */
 final class Parking {
+    /** Of the room for strays, the part that is there for doubts beside it. */
+    private static final int DOUBTS_SHARE = 4;
+    /** Of the time that a stray is parked. */
+    private static final int DOUBT_TIMES = 3;
+
     private final HeldFrames held;
+    private final HeldFrames doubted;
     private final int datagramLimit;
     private final long parkNs;
     private final SessionTable sessions;
@@ -26,6 +35,8 @@ final class Parking {
     private final CounterBank<NodeCounter>.Row counters;
     private final HeldFrames.Sink onReleased;
     private final HeldFrames.Sink onExpired;
+    private final HeldFrames.Sink onVindicated;
+    private final HeldFrames.Sink onDoubtOver;
     /** Strays that came in during this turn, whose delta may have been applied between look-up and parking. */
     private final SessionKey[] fresh;
     private int freshCount;
@@ -37,10 +48,17 @@ final class Parking {
     /**
      * @param again   takes a stray whose delta is there
      * @param expired takes one that has waited in vain
+     * @param doubted takes a segment that was in doubt: a delta has come, or there was none
      */
-    Parking(WorkerContext context, HeldFrames.Sink again, HeldFrames.Sink expired) {
+    Parking(WorkerContext context, HeldFrames.Sink again, HeldFrames.Sink expired, HeldFrames.Sink doubted) {
         int capacity = context.limits().parked();
         held = new HeldFrames(capacity);
+        this.doubted = new HeldFrames(Math.max(1, capacity / DOUBTS_SHARE));
+        onDoubtOver = doubted;
+        onVindicated = (frame, length, port) -> {
+            context.counters().increment(NodeCounter.SEGMENTS_VINDICATED);
+            doubted.onReleased(frame, length, port);
+        };
         datagramLimit = Math.max(1, capacity / 2);
         parkNs = context.limits().parkNs();
         sessions = context.sessions();
@@ -79,22 +97,32 @@ final class Parking {
         return true;
     }
 
+    /** Holds a segment in doubt. @return false when nobody could know better, or there is no room */
+    boolean doubt(PacketView packet, int port, SessionKey key, long nowNs) {
+        if (isPointless()) return false;
+        occupied = true;
+        if (!doubted.hold(packet.frame(), packet.frameLength(), port, key.hash(), nowNs + DOUBT_TIMES * parkNs)) return false;
+        justParked = true;
+        counters.increment(NodeCounter.SEGMENTS_DOUBTED);
+        return true;
+    }
+
     /** Why {@link #park} has just said no. */
     DropReason refusal() { return isPointless() ? DropReason.STRAY : DropReason.PARK_FULL; }
 
-    int onDeltaApplied(long keyHash) { return held.releaseTagged(keyHash, onReleased); }
+    int onDeltaApplied(long keyHash) { return held.releaseTagged(keyHash, onReleased) + doubted.releaseTagged(keyHash, onVindicated); }
 
     int onTimer(long nowNs) {
         int released = 0;
         int looks = freshCount;
         freshCount = 0;
         for (int i = 0; i < looks; i++) released += look(fresh[i]);
-        released += held.releaseDue(nowNs, 64, onExpired);
-        if (held.size() == 0 && occupied) occupied = false;
+        released += held.releaseDue(nowNs, 64, onExpired) + doubted.releaseDue(nowNs, 64, onDoubtOver);
+        if (held.size() + doubted.size() == 0 && occupied) occupied = false;
         return released;
     }
 
-    long nextTimerInNs(long nowNs) { return freshCount > 0 ? 0 : held.nextDeadlineInNs(nowNs); }
+    long nextTimerInNs(long nowNs) { return freshCount > 0 ? 0 : Math.min(held.nextDeadlineInNs(nowNs), doubted.nextDeadlineInNs(nowNs)); }
 
     /** Any thread. */
     boolean awaitsDeltas() { return occupied; }

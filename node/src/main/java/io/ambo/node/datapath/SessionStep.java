@@ -47,6 +47,8 @@ final class SessionStep implements SessionTable.Visitor {
     private int epoch;
     private boolean peerKnowsMore;
     private int owner;
+    private boolean inDoubt;
+    private boolean mayAskPeer;
 
     SessionStep(PacketView packet, DeltaPublisher publisher, FastPath fastPath, Redirection redirection, BooleanSupplier hasPeers,
             Policy policy) {
@@ -81,6 +83,17 @@ final class SessionStep implements SessionTable.Visitor {
         return peerKnowsMore;
     }
 
+    /**
+     * The segment was refused by what is known of its session, and a peer may know newer things: that the other flow has come to it since this node saw the session
+     * whole, or that a new life has begun. Its delta is on the way then. An owner in redirect mode has no doubts: all of the session passes there.
+     */
+    boolean isInDoubt() { return inDoubt; }
+
+    /** When no delta has come: a peer has seen packets of this session, or of its next life, or may have. */
+    boolean mayAskPeer() {
+        return mayAskPeer;
+    }
+
     /** The member that has the session. */
     int owner() { return owner; }
 
@@ -94,7 +107,7 @@ final class SessionStep implements SessionTable.Visitor {
         TcpHalf receiver = ofReply ? session.original() : session.reply();
         epoch = session.epoch();
         reason = DropReason.NONE;
-        peerKnowsMore = false;
+        peerKnowsMore = inDoubt = mayAskPeer = false;
         boolean takenOver = false;
         if (redirection.isOn() && !session.has(SessionRecord.CLOSED)) {
             owner = redirection.owner(key, session);
@@ -109,6 +122,7 @@ final class SessionStep implements SessionTable.Visitor {
         if (cached) fastPath.refresh(key, session);
         if (isOver(session, sender, receiver)) {
             outcome = Outcome.OVER;
+            mayAskPeer = packet.isTcp();
             return;
         }
         if (packet.isIcmp() && packet.fragmentOffset() == 0 && packet.isEchoRequest() == ofReply) {
@@ -131,6 +145,8 @@ final class SessionStep implements SessionTable.Visitor {
                     elsewhere && (redirection.isOn() || !hasPeers.getAsBoolean()));
             if (refused != DropReason.NONE) {
                 peerKnowsMore = elsewhere && !redirection.isOn();
+                inDoubt = refused != DropReason.TCP_FLAGS && !redirection.isOn();
+                mayAskPeer = inDoubt && !session.hasLocal(SessionRecord.COMPLETE);
                 refuse(refused);
                 return;
             }
@@ -144,9 +160,10 @@ final class SessionStep implements SessionTable.Visitor {
         boolean advanced = packet.isTcp() && (crossed(seqEnd, sender.seqEnd(), TcpTracker.step(receiver.maxWindow()))
                 || crossed(maxEnd, receiver.maxEnd(), TcpTracker.step(sender.maxWindow())));
         boolean tookOver = packet.isTcp() && (sender.seqEnd() != seqEnd || sender.ack() != ack) && follow(session, ofReply);
+        boolean joined = share(session);
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
-        if (climbed || advanced || tookOver || refreshed || takenOver) publisher.publish(key, session, false);
+        if (climbed || advanced || tookOver || joined || refreshed || takenOver) publisher.publish(key, session, false);
         if (cached) {
             // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back.
             session.changeLocalFlags(SessionRecord.CACHED, 0);
@@ -194,6 +211,13 @@ final class SessionStep implements SessionTable.Visitor {
         boolean comes = !session.hasLocal(followed | SessionRecord.COMPLETE);
         session.changeLocalFlags(0, followed);
         return comes;
+    }
+
+    /** A session that this node has not opened is shared from its first packet here on, and the one that has opened it must know. @return true: it is news */
+    private static boolean share(SessionRecord session) {
+        if (session.hasLocal(SessionRecord.COMPLETE) || session.has(SessionRecord.SHARED)) return false;
+        session.addFlags(SessionRecord.SHARED);
+        return true;
     }
 
     /** Notes the time. @return true when the peers should hear of it */

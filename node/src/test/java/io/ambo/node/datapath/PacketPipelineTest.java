@@ -265,6 +265,8 @@ class PacketPipelineTest {
         a.in(0, tcp("4", true).flags(ACK).seq(101 + 500_000_000).ack(501).payload(100));
         b.in(0, tcp("4", true).flags(RST).seq(101 + 50));
         b.in(1, tcp("4", false).flags(ACK).seq(501 + 500_000_000).ack(101).payload(100));
+        a.passMs(31); // in doubt until no delta can come any more
+        b.passMs(31);
         assertThat(a.sent).isEmpty();
         assertThat(b.sent).isEmpty();
         assertThat(a.dropped()).contains("TCP_RST_OUT_OF_WINDOW=1", "TCP_OUT_OF_WINDOW=1");
@@ -326,6 +328,7 @@ class PacketPipelineTest {
         a.in(0, tcp("4", true).flags(ACK).seq(101).ack(501));
         a.deliverTo(b);
         a.in(0, tcp("4", true).flags(ACK).seq(101).ack(10_000)); // whole in a's eyes: strict
+        a.passMs(31);
         assertThat(a.dropped()).containsExactly("TCP_ACK_OUT_OF_WINDOW=1");
         a.sent.clear();
         b.in(1, tcp("4", false).flags(ACK).seq(501).ack(101).payload(1000));
@@ -410,4 +413,55 @@ class PacketPipelineTest {
 
     @Test
     void everyReasonHasAnExplanation() { for (DropReason reason : DropReason.values()) assertThat(reason.help()).isNotBlank(); }
+
+    @Test
+    void aSegmentInDoubtWaitsForTheDeltaOfThePeerThatSawWhatItAnswers() {
+        openWholeOn(a);
+        b.in(1, tcp("4", false).flags(ACK).seq(501).ack(111).payload(1000));
+        b.onlySent();
+        a.in(0, tcp("4", true).flags(ACK).seq(111).ack(1501));
+        assertThat(a.sent).as("what it acknowledges has not been seen here").isEmpty();
+        assertThat(a.dropped()).isEmpty();
+        b.deliverTo(a);
+        a.onlySent();
+        assertThat(a.counters.total(NodeCounter.SEGMENTS_VINDICATED)).isEqualTo(1);
+    }
+
+    @Test
+    void aSegmentInDoubtOfASessionThatNobodyElseHasSeenIsDroppedInTheEnd() {
+        openWholeOn(a);
+        a.takesStrays = true;
+        a.in(0, tcp("4", true).flags(ACK).seq(111).ack(1501));
+        a.in(1, tcp("4", false).flags(RST).seq(600));
+        a.passMs(29);
+        assertThat(a.dropped()).isEmpty();
+        a.passMs(2);
+        assertThat(a.dropped()).containsExactly("TCP_ACK_OUT_OF_WINDOW=1", "TCP_RST_OUT_OF_WINDOW=1");
+        assertThat(a.strays).isEmpty();
+    }
+
+    @Test
+    void theAnswerToTheNextLifeOfASessionWaitsForItsDelta() {
+        openWholeOn(a);
+        a.in(0, tcp("4", true).flags(RST).seq(111));
+        a.onlySent();
+        a.deliverTo(b);
+        a.in(0, tcp("4", true).flags(SYN).seq(90_000));
+        a.onlySent();
+        b.in(1, tcp("4", false).flags(RST | ACK).seq(0).ack(90_001));
+        assertThat(b.dropped()).isEmpty();
+        a.deliverTo(b);
+        b.onlySent();
+    }
+
+    /** A session all of whose packets have passed one node, and of which both know. */
+    private void openWholeOn(TestNode node) {
+        a.hasPeers = b.hasPeers = true;
+        node.in(0, tcp("4", true).flags(SYN).seq(100)).in(1, tcp("4", false).flags(SYN | ACK).seq(500).ack(101));
+        node.in(0, tcp("4", true).flags(ACK).seq(101).ack(501).payload(10));
+        assertThat(node.sent).hasSize(3);
+        node.sent.clear();
+        a.deliverTo(b);
+        b.deliverTo(a);
+    }
 }

@@ -1,6 +1,7 @@
 package io.ambo.node.datapath;
 
 import static io.ambo.node.packet.PacketView.ACK;
+import static io.ambo.node.packet.PacketView.RST;
 import static io.ambo.node.packet.PacketView.SYN;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -275,6 +276,29 @@ class RedirectPipelineTest {
         owner.node.onlySent();
         assertThat(asked).isEqualTo(2);
         assertThat(ingress.learnt).containsEntry(hash(port), owner.id.value());
+    }
+
+    @Test
+    void theNextLifeOfASessionThatIsOverHereMayBeAnothers() {
+        Member first = member(0), next = member(1);
+        int port = portWithDirector(next.id);
+        open(first, port);
+        first.node.in(0, toServer(port).flags(RST).seq(101));
+        first.node.onlySent();
+        deliverDeltas();
+        for (Member each : List.of(first, next)) {
+            for (int slice = 0; slice < each.table.slices(); slice++) {
+                each.table.sweep(slice, (key, session) -> {
+                    session.addFlags(SessionRecord.CLOSED);
+                    return false;
+                });
+            }
+        }
+        open(next, port);
+        first.node.in(1, toClient(port).flags(SYN | ACK).seq(500).ack(101));
+        carry();
+        assertThat(next.node.onlySent().hasTcp(SYN | ACK)).isTrue();
+        assertThat(first.node.dropped()).isEmpty();
     }
 
     @Test

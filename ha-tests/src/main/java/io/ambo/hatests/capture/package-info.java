@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.capture;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.ambo.hatests.oracle;
+
+import org.jspecify.annotations.NullMarked;
