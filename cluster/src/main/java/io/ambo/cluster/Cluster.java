@@ -122,11 +122,14 @@ public final class Cluster implements AutoCloseable {
         replicator = new Replicator(local, random.nextLong(), redirect, settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
         bucketSync = new BucketSync(local, settings.mode(), transport, table, clock, random, dirty, replicator::republish,
+                this::lookForGaps,
                 settings.timing().gateRetryMs(), counters, events, this::tellGate);
         rehoming = redirect ? new Rehoming(local, table, transport, clock, counters) : null;
         questions = new Questions(transport, counters, random.nextLong());
         receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);
     }
+
+    private void lookForGaps() { receiver.lookForGaps(); }
 
     private void start() throws ClusterException {
         replicator.start();
@@ -243,6 +246,11 @@ public final class Cluster implements AutoCloseable {
     public void sendRedirectHello(RedirectHello hello) throws ClusterException {
         byte[] bytes = SyncReceiver.message().setRedirectHello(hello).build().toByteArray();
         transport.sendToAll(bytes, 0, bytes.length);
+    }
+
+    /** Whether the sync link has lost packets within this time, as far as this node has seen. Any thread. */
+    public boolean hasSeenLossWithin(long ms) {
+        return receiver.hasSeenLossWithin(ms);
     }
 
     /** Tells a peer whose packets with some ends are. It may be lost. */

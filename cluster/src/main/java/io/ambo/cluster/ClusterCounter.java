@@ -22,7 +22,7 @@ public enum ClusterCounter implements CounterName {
     WINNERS_SENT_BACK("records sent back to a peer that had published a losing incarnation"),
     ACKS_SENT("acknowledgements sent for deferred packets"),
     ACKS_RECEIVED("acknowledgements received for deferred packets"),
-    BATCH_GAPS("gaps in a peer's batch numbers; the tables are compared"),
+    BATCH_GAPS("times that batches of a peer were lost for good; the tables are compared"),
     MESSAGES_MALFORMED("messages refused: truncated, corrupt or out of bounds"),
     MESSAGES_OTHER_VERSION("messages refused: another protocol version"),
     MESSAGES_NOT_FROM_MEMBER("messages refused: the sender is no member or claims another's id"),
@@ -50,7 +50,8 @@ public enum ClusterCounter implements CounterName {
     HOSTS_LOST("peers whose host stopped answering on the sync link"),
     SESSIONS_TAKEN_OVER("sessions whose owner left the view and whose backup was this node, which is their owner now"),
     SESSIONS_REHOMED("redirect mode: records sent to members that are to have them since the membership changed"),
-    COPIES_FORGOTTEN("redirect mode: copies of sessions given up that others have by now");
+    COPIES_FORGOTTEN("redirect mode: copies of sessions given up that others have by now"),
+    BATCHES_OUT_OF_ORDER("batches that came before an earlier one: that one was lost on the sync link and is sent again");
     // @formatter:on
 
     private final String help;

@@ -76,7 +76,7 @@ public record ClusterSettings(String cluster, String node, InetAddress bindAddre
      * @param verifyMs           how long a suspect may take to answer before it is given up
      * @param mergeMinMs         separated parts look for each other at random intervals from this
      * @param mergeMaxMs         to this
-     * @param retransmitMs       how soon a lost message is asked for again
+     * @param retransmitMs       how soon a lost message is asked for again; one to all members three times as soon, since a packet may wait for it
      * @param gateRetryMs        a joining node that had no answer tries again (another peer, if there is one) after this
      */
     public record Timing(int joinMs, int heartbeatMs, int heartbeatTimeoutMs, int verifyMs, int mergeMinMs, int mergeMaxMs,

@@ -86,13 +86,18 @@ public final class JGroupsTransport implements Transport {
 
     @Override
     public void sendToAll(byte[] bytes, int offset, int length) throws ClusterException {
-        send(null, copy(bytes, offset, length), "the cluster");
+        send(new BytesMessage(null, copy(bytes, offset, length)), "the cluster");
+    }
+
+    @Override
+    public void sendToAllUnordered(byte[] bytes, int offset, int length) throws ClusterException {
+        send(new BytesMessage(null, copy(bytes, offset, length)).setFlag(Message.Flag.OOB), "the cluster");
     }
 
     @Override
     public void sendTo(NodeId peer, byte[] bytes, int offset, int length) throws ClusterException {
         Address address = addresses.get(peer);
-        if (address != null) send(address, copy(bytes, offset, length), peer.name());
+        if (address != null) send(new BytesMessage(address, copy(bytes, offset, length)), peer.name());
     }
 
     @Override
@@ -130,11 +135,11 @@ public final class JGroupsTransport implements Transport {
         if (open != null) open.close();
     }
 
-    private void send(@Nullable Address to, byte[] copy, String whom) throws ClusterException {
+    private void send(Message message, String whom) throws ClusterException {
         JChannel open = channel;
         if (open == null) throw new ClusterException("a message to " + whom + " was not sent", "the sync link is closed", null);
         try {
-            open.send(new BytesMessage(to, copy).setFlag(Message.TransientFlag.DONT_LOOPBACK));
+            open.send(message.setFlag(Message.TransientFlag.DONT_LOOPBACK));
         } catch (Exception e) {
             throw new ClusterException("a message to " + whom + " was not sent", "the sync link is closing or its interface is down", e);
         }

@@ -58,6 +58,11 @@ public interface Transport extends AutoCloseable {
     /** Sends to every other member. May wait for slow receivers: only threads that may wait call it. The bytes are copied. */
     void sendToAll(byte[] bytes, int offset, int length) throws ClusterException;
 
+    /** The same for messages that need no order: none of them waits for an earlier one that was lost on the way and is sent again. */
+    default void sendToAllUnordered(byte[] bytes, int offset, int length) throws ClusterException {
+        sendToAll(bytes, offset, length);
+    }
+
     /** Sends to one member; one that left meanwhile is no error. May wait. The bytes are copied. */
     void sendTo(NodeId peer, byte[] bytes, int offset, int length) throws ClusterException;
 

@@ -313,7 +313,8 @@ public final class Replicator implements AutoCloseable {
         if ((++rounds & 0xFF) == 0) awaitingAck.keySet().removeIf(old -> old < number - BATCHES_AWAITING_ACK);
         writer.finishBatch(local.value(), run, number, ticketCount > 0);
         try {
-            transport.sendToAll(writer.bytes(), writer.offset(), writer.length());
+            // Every delta is a join: a lost one must not hold up those behind it.
+            transport.sendToAllUnordered(writer.bytes(), writer.offset(), writer.length());
             counters.increment(ClusterCounter.BATCHES_SENT);
             counters.add(ClusterCounter.DELTAS_SENT, writer.count());
         } catch (ClusterException e) {

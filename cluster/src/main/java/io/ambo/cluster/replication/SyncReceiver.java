@@ -63,12 +63,6 @@ public final class SyncReceiver {
         Desk(CounterBank<ClusterCounter>.Row counters) { this.counters = counters; }
     }
 
-    /** How far a sender's batches have come. Guarded by itself. */
-    private static final class Progress {
-        long run;
-        long number;
-    }
-
     private final NodeId local;
     private final Transport transport;
     private final SessionTable table;
@@ -78,8 +72,11 @@ public final class SyncReceiver {
     private final Resync resync;
     private final CounterBank<ClusterCounter> counters;
     private final LongConsumer incarnationTimes;
+    /** The resync thread's. */
+    private final CounterBank<ClusterCounter>.Row watch;
+    private volatile long lossSeenMs = Long.MIN_VALUE / 2;
     private final ConcurrentLinkedQueue<Desk> desks = new ConcurrentLinkedQueue<>();
-    private final ConcurrentHashMap<NodeId, Progress> progress = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<NodeId, BatchNumbers> progress = new ConcurrentHashMap<>();
 
     /** @param incarnationTimes hears the latest creation time of each message, before its deltas are merged */
     public SyncReceiver(NodeId local, Transport transport, SessionTable table, Clock clock, ClusterListener listener, Replicator replicator,
@@ -93,6 +90,7 @@ public final class SyncReceiver {
         this.resync = resync;
         this.incarnationTimes = incarnationTimes;
         this.counters = counters;
+        watch = counters.newRow();
     }
 
     public void onMessage(NodeId sender, byte[] bytes, int offset, int length) {
@@ -113,8 +111,9 @@ public final class SyncReceiver {
             return;
         }
         if (length > Transport.LONGEST_MESSAGE) throw MalformedMessage.because("too long");
-        switch (desk.reader.read(bytes, offset, length, clock.monotonicMs())) {
-            case BATCH -> onBatch(desk, sender);
+        long nowMs = clock.monotonicMs();
+        switch (desk.reader.read(bytes, offset, length, nowMs)) {
+            case BATCH -> onBatch(desk, sender, nowMs);
             case CHUNK -> onChunk(desk, sender);
             case OTHER -> onOther(desk, sender, parse(bytes, offset, length));
         }
@@ -128,14 +127,31 @@ public final class SyncReceiver {
         }
     }
 
-    private void onBatch(Desk desk, NodeId sender) {
+    /** Gives up what has been missing for too long; nothing may follow it. The resync thread, now and then. */
+    public void lookForGaps() {
+        long nowMs = clock.monotonicMs();
+        progress.forEach((sender, known) -> {
+            boolean gap;
+            synchronized (known) {
+                gap = known.isGivenUp(nowMs);
+            }
+            if (gap) onGap(watch, sender);
+        });
+    }
+
+    private void onGap(CounterBank<ClusterCounter>.Row row, NodeId sender) {
+        row.increment(ClusterCounter.BATCH_GAPS);
+        resync.onGap(sender);
+    }
+
+    private void onBatch(Desk desk, NodeId sender, long nowMs) {
         DeltaReader batch = desk.reader;
         if (batch.sender() != sender.value()) {
             desk.counters.increment(ClusterCounter.MESSAGES_NOT_FROM_MEMBER);
             return;
         }
         observeTimes(batch);
-        boolean gap = advance(sender, batch.run(), batch.number());
+        boolean gap = advance(desk, sender, nowMs);
         for (int i = 0; i < batch.count(); i++) {
             SessionTable.Merge outcome = merge(desk, i);
             // Asked after the merge: a worker parks first and looks again then, so that one of the two sees the other.
@@ -146,10 +162,7 @@ public final class SyncReceiver {
         if (batch.acknowledge()) acknowledge(desk, sender, batch);
         desk.counters.increment(ClusterCounter.BATCHES_RECEIVED);
         desk.counters.add(ClusterCounter.DELTAS_RECEIVED, batch.count());
-        if (gap) {
-            desk.counters.increment(ClusterCounter.BATCH_GAPS);
-            resync.onGap(sender);
-        }
+        if (gap) onGap(desk.counters, sender);
     }
 
     private void onChunk(Desk desk, NodeId sender) {
@@ -235,16 +248,25 @@ public final class SyncReceiver {
         return outcome;
     }
 
-    /** @return true when batches between the last one and this one are missing */
-    private boolean advance(NodeId sender, long run, long number) {
-        Progress known = progress.computeIfAbsent(sender, nobody -> new Progress());
+    /** @return true when batches are missing for good */
+    private boolean advance(Desk desk, NodeId sender, long nowMs) {
+        BatchNumbers known = progress.computeIfAbsent(sender, nobody -> new BatchNumbers());
+        boolean gap;
+        boolean outOfOrder;
         synchronized (known) {
-            boolean sameRun = known.run == run;
-            boolean gap = sameRun && number > known.number + 1;
-            if (!sameRun || number > known.number) known.number = number;
-            known.run = run;
-            return gap;
+            gap = known.receive(desk.reader.run(), desk.reader.number(), nowMs);
+            outOfOrder = known.isOutOfOrder();
         }
+        if (outOfOrder) {
+            desk.counters.increment(ClusterCounter.BATCHES_OUT_OF_ORDER);
+            lossSeenMs = nowMs;
+        }
+        return gap;
+    }
+
+    /** Whether the link has lost something within this time, as far as this node has seen. Any thread. */
+    public boolean hasSeenLossWithin(long ms) {
+        return clock.monotonicMs() - lossSeenMs < ms;
     }
 
     private void acknowledge(Desk desk, NodeId sender, DeltaReader batch) {

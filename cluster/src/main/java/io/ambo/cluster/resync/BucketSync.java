@@ -150,13 +150,18 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private long repairedAtMs = Long.MIN_VALUE / 2;
     private @Nullable BitSet repairing;
     private int nextSlice;
+    private final Runnable gapWatch;
     private boolean roomIsLeft;
     private final SessionTable.Sweep onRepaired = this::repair;
     private long toldAtMs;
 
-    /** @param gateListener hears each change of the gate, on the resync thread */
+    /**
+     * @param gapWatch     looks for batches that do not come; called once a turn
+     * @param gateListener hears each change of the gate, on the resync thread
+     */
     public BucketSync(NodeId local, Mode mode, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
-            DirtyBuckets dirty, Republisher republisher, long gateRetryMs, CounterBank<ClusterCounter> counters, EventLog log,
+            DirtyBuckets dirty, Republisher republisher, Runnable gapWatch, long gateRetryMs, CounterBank<ClusterCounter> counters,
+            EventLog log,
             Consumer<GateState> gateListener) {
         this.log = log;
         this.local = local;
@@ -167,6 +172,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         this.random = random;
         this.dirty = dirty;
         this.republisher = republisher;
+        this.gapWatch = gapWatch;
         this.counters = counters.newRow();
         this.gateListener = gateListener;
         gate = new JoinGate(gateRetryMs, mode == Mode.REDIRECT);
@@ -250,6 +256,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             if (++work >= EVENTS_PER_TURN) break;
         }
         long nowMs = clock.monotonicMs();
+        gapWatch.run();
         work += advanceStreams(nowMs);
         giveUpTheSilent(nowMs);
         work += repairDirtyBuckets(nowMs);

@@ -12,6 +12,9 @@ import java.lang.foreign.ValueLayout;
 /** Sync mode: the second step of a stray, to the one other member that its hash names. One for each worker. */
 final class MemberStrays implements StrayOutlet {
     private static final int TYPE = 12, ETHERNET = 14, TAG = 4;
+    /** How often a stray is sent over a link that has lost something within this time: it has waited for its delta already, and is not sent again. */
+    private static final int COPIES = 8;
+    private static final long LOSSY_FOR_MS = 1_000;
     private static final short TAGGED = (short) 0x8100;
     private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(java.nio.ByteOrder.BIG_ENDIAN);
 
@@ -33,7 +36,8 @@ final class MemberStrays implements StrayOutlet {
         int packet = (memory.get(ValueLayout.JAVA_BYTE, ip) & 0xF0) == 0x40
                 ? memory.get(NETWORK_SHORT, ip + 2) & 0xFFFF
                 : (memory.get(NETWORK_SHORT, ip + 4) & 0xFFFF) + 40;
+        int copies = cluster.hasSeenLossWithin(LOSSY_FOR_MS) ? COPIES : 1;
         return packet <= length - header
-                && socket.send(peer.value(), zone, cluster.local().value(), Geneve.FINAL, memory, ip, packet);
+                && socket.send(peer.value(), zone, cluster.local().value(), Geneve.FINAL, memory, ip, packet, copies);
     }
 }

@@ -209,7 +209,7 @@ final class PacketPipeline {
         DropReason obstacle = unroutable == NONE ? forwarding.obstacle(packet, hop) : unroutable;
 
         int epoch = Admission.FIRST_LIFE;
-        if (sessions.update(key, step.prepare(sourceIsHigh, obstacle, nowMs))) {
+        if (sessions.update(key, step.prepare(sourceIsHigh, obstacle, handed, nowMs))) {
             switch (step.outcome()) {
                 case PASS -> {
                     isOurs = true;

@@ -40,6 +40,7 @@ final class SessionStep implements SessionTable.Visitor {
     private Policy policy;
     private boolean sourceIsHigh;
     private DropReason obstacle = DropReason.NONE;
+    private boolean handed;
     private long nowMs;
 
     private Outcome outcome = Outcome.PASS;
@@ -65,9 +66,11 @@ final class SessionStep implements SessionTable.Visitor {
     /**
      * Sets up the next visit.
      *
+     * @param handedOver    another member has handed the packet over
      * @param obstacleAhead why the packet cannot be forwarded even if it belongs (its TTL, its size): then the session stays as it is
      */
-    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, long now) {
+    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, boolean handedOver, long now) {
+        handed = handedOver;
         sourceIsHigh = packetSourceIsHigh;
         obstacle = obstacleAhead;
         nowMs = now;
@@ -155,6 +158,8 @@ final class SessionStep implements SessionTable.Visitor {
         }
         if (takenOver) session.takeOver(owner);
         session.changeLocalFlags(0, SessionRecord.seenFlag(ofReply));
+        // Sync mode: the next packet of this flow the other member may forward itself, and this node hears of it later.
+        if (handed && !redirection.isOn()) session.changeLocalFlags(SessionRecord.COMPLETE, 0);
         session.count(ofReply, 1, packet.ipLength());
         boolean climbed = sender.state() != senderState || receiver.state() != receiverState;
         boolean advanced = packet.isTcp() && (crossed(seqEnd, sender.seqEnd(), TcpTracker.step(receiver.maxWindow()))

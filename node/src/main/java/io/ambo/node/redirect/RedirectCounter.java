@@ -15,7 +15,7 @@ public enum RedirectCounter implements CounterName {
     REFUSED_SENDER("datagrams refused: no member's, or not from the member's address"),
     REFUSED_LANE("datagrams refused: of the kernel's lane, which is the XDP program's"),
     REFUSED_UNAUTHENTIC("datagrams refused: not made with this cluster's key, or changed on the way"),
-    REFUSED_REPLAYED("datagrams refused: seen before, or too old to tell"),
+    REFUSED_REPLAYED("datagrams refused: seen before (as are copies, of which a member sends some over a link that loses), or too old to tell"),
     TOLD("messages to members that their packets are this node's, or not any more"),
     UNTOLD("messages not sent: more than so many a second"),
     LEARNT("members' messages that put an entry into the flow cache: the kernel hands such packets over by itself"),

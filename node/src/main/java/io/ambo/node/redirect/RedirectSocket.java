@@ -72,6 +72,15 @@ public final class RedirectSocket implements AutoCloseable {
      * @return false when that member is not known yet, or the kernel did not take it
      */
     public boolean send(int member, int zone, int ingress, int hops, MemorySegment memory, long ip, int length) {
+        return send(member, zone, ingress, hops, memory, ip, length, 1);
+    }
+
+    /**
+     * The same over a link that loses.
+     *
+     * @param copies the same datagram so many times; the receiver takes one, by its number, and counts the others as replayed
+     */
+    public boolean send(int member, int zone, int ingress, int hops, MemorySegment memory, long ip, int length, int copies) {
         RedirectPeer peer = redirects.peer(member);
         if (peer == null || length + Geneve.SIZE > LARGEST) {
             counters.increment(RedirectCounter.UNSENT_NO_PEER);
@@ -81,7 +90,9 @@ public final class RedirectSocket implements AutoCloseable {
         Geneve.write(out, 0, zone, redirects.local().value(), ingress, hops, Geneve.WORKER, redirects.nextSequence());
         Geneve.writeTag(out, 0,
                 Geneve.tag(redirects.address, peer.address, out, 0, length, redirects.key0, redirects.key1, scratch));
-        long sent = Libc.sendTo(fd, out, Geneve.SIZE + length, Libc.MSG_DONTWAIT, peer.socketAddress);
+        long sent = -1;
+        for (int copy = 0; copy < copies; copy++)
+            sent = Math.max(sent, Libc.sendTo(fd, out, Geneve.SIZE + length, Libc.MSG_DONTWAIT, peer.socketAddress));
         if (sent < 0) {
             counters.increment(RedirectCounter.UNSENT_FULL);
             return false;

@@ -1,0 +1,75 @@
+package io.ambo.cluster.replication;
+
+/**
+ * Which batches of one sender are there. They come in any order, since none waits for one that was lost on the way and is sent again; one that does not come for
+ * {@link #PATIENCE_MS} never will, and the tables are compared. Pure; guarded by whoever has it.
+ *
+ * <pre>
+ *   ...  7 8 9 10 11 12 13 14
+ *            |  .  x  .  x  x     all up to low = 10 are there (or given up), 11 and 13 are missing
+ * </pre>
+ */
+final class BatchNumbers {
+    /** Longer than a batch is asked for again and again on a link that loses one packet in five, and than a process stands still that is not given up. */
+    static final long PATIENCE_MS = 2_000;
+    /** More than the transport keeps unacknowledged; a power of two. */
+    static final int WINDOW = 2048;
+
+    private final long[] there = new long[WINDOW / Long.SIZE];
+    private long run;
+    private long low;
+    private long highest;
+    private long missingSinceMs;
+    private boolean outOfOrder;
+
+    /** Notes a batch. @return true when others have been given up */
+    boolean receive(long ofRun, long number, long nowMs) {
+        outOfOrder = false;
+        if (ofRun != run) {
+            run = ofRun;
+            forget(number);
+            return false;
+        }
+        if (number <= low) return isGivenUp(nowMs);
+        if (number - low >= WINDOW) {
+            forget(number);
+            return true;
+        }
+        outOfOrder = number > highest + 1;
+        if (low == highest) missingSinceMs = nowMs;
+        highest = Math.max(highest, number);
+        set(number, true);
+        if (isThere(low + 1)) {
+            while (low < highest && isThere(low + 1)) set(++low, false);
+            // Of the next one that is missing it is not known since when; it is given the whole time.
+            missingSinceMs = nowMs;
+        }
+        return isGivenUp(nowMs);
+    }
+
+    /** Looks at the time. @return true when batches have been given up */
+    boolean isGivenUp(long nowMs) {
+        if (low == highest || nowMs - missingSinceMs < PATIENCE_MS) return false;
+        forget(highest);
+        return true;
+    }
+
+    /** The batch noted last has come before one that was sent before it: that one was lost. */
+    boolean isOutOfOrder() { return outOfOrder; }
+
+    private void forget(long upTo) {
+        java.util.Arrays.fill(there, 0);
+        low = upTo;
+        highest = upTo;
+    }
+
+    private boolean isThere(long number) { return (there[word(number)] & 1L << number) != 0; }
+
+    private void set(long number, boolean value) {
+        if (value) there[word(number)] |= 1L << number;
+        else
+            there[word(number)] &= ~(1L << number);
+    }
+
+    private static int word(long number) { return (int) (number & WINDOW - 1) / Long.SIZE; }
+}
