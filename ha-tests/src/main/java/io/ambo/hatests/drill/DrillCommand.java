@@ -13,11 +13,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code ambo drill list | NAME | all}. Progress goes to standard error, the result to standard output. */
+/** {@code ambo drill list | NAME... | all}. Progress goes to standard error, the result to standard output. */
 @Command(name = "drill", description = "Failures injected on purpose, with what must survive them measured.")
 public final class DrillCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "NAME", description = "a drill's name, `all`, or `list`", defaultValue = "list")
-    private String name = "list";
+    @Parameters(paramLabel = "NAME", arity = "0..*", description = "names of drills, one after the other (in one lab where they can), `all`, or `list`")
+    private List<String> names = List.of();
 
     @Option(names = "--json", description = "the result as JSON")
     private boolean json;
@@ -30,10 +30,13 @@ public final class DrillCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (name.equals("list")) return list();
+        if (names.isEmpty() || names.equals(List.of("list"))) return list();
         if (scalePercent < 1 || scalePercent > 1000) throw new IllegalArgumentException("--scale is 1 to 1000 percent");
+        List<Drill> drills = names.equals(List.of("all")) ? Drills.ALL : names.stream().map(Drills::byName).toList();
         boolean passed = true;
-        for (Drill drill : name.equals("all") ? Drills.ALL : List.of(Drills.byName(name))) passed &= run(drill);
+        try (StandingLab standing = new StandingLab(drills.size() > 1)) {
+            for (Drill drill : drills) passed &= run(drill, standing);
+        }
         return passed ? 0 : 1;
     }
 
@@ -53,10 +56,10 @@ public final class DrillCommand implements Callable<Integer> {
         return described;
     }
 
-    private boolean run(Drill drill) throws IOException {
+    private boolean run(Drill drill, StandingLab standing) throws IOException {
         Path directory = JvmCommand.home().resolve("ha-tests/target/drills").resolve(drill.name());
         Files.createDirectories(directory);
-        DrillRun run = new DrillRun(drill.name(), scalePercent, full, System.err, directory);
+        DrillRun run = new DrillRun(drill.name(), scalePercent, full, System.err, directory, standing);
         try {
             drill.run(run);
         } catch (Exception thrown) {

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.HdrHistogram.Histogram;
@@ -38,11 +39,18 @@ public final class DrillRun {
     private final List<DrillResult.Check> checks = new ArrayList<>();
     private final Map<String, Histogram> latencies = new LinkedHashMap<>();
     private final List<Site> sites = new ArrayList<>();
+    private final StandingLab standing;
 
-    /** What a drill has built. */
-    private record Site(String id, List<LabNode> nodes, Runnable down) {}
+    /**
+     * What a drill has built or taken over.
+     *
+     * @param logged characters that each node had logged before
+     */
+    private record Site(String id, List<LabNode> nodes, List<Integer> logged, Consumer<Boolean> end) {}
 
-    DrillRun(String name, int scalePercent, boolean full, PrintStream progress, Path directory) {
+    /** @param standing where a lab stays for the next drill */
+    DrillRun(String name, int scalePercent, boolean full, PrintStream progress, Path directory, StandingLab standing) {
+        this.standing = standing;
         this.name = name;
         this.full = full;
         this.scalePercent = scalePercent;
@@ -58,8 +66,12 @@ public final class DrillRun {
     public Lab lab(Policy policy, Lab.Shape shape) {
         progress("building the lab");
         Lab lab = Lab.build(policy, shape);
-        sites.add(new Site(lab.id(), lab.nodes(), lab::close));
+        addSite(lab.id(), lab.nodes(), passed -> lab.close());
         return lab;
+    }
+
+    private void addSite(String id, List<LabNode> nodes, Consumer<Boolean> end) {
+        sites.add(new Site(id, nodes, nodes.stream().map(node -> node.logText().length()).toList(), end));
     }
 
     /** Builds a line and starts its nodes, both or a alone, beside the processor that sends. */
@@ -67,20 +79,26 @@ public final class DrillRun {
         progress("building the line");
         Line line = Line.build(policy);
         List<LabNode> nodes = withPeer ? List.of(line.a(), line.b()) : List.of(line.a());
-        sites.add(new Site(line.id(), nodes, line::close));
+        addSite(line.id(), nodes, passed -> line.close());
         progress("starting " + (withPeer ? "nodes a and b" : "node a"));
         for (LabNode node : nodes) node.start();
         for (LabNode node : nodes) node.awaitMembers(nodes.size());
         return line;
     }
 
-    /** Builds a lab and starts both nodes. */
+    /**
+     * A lab whose nodes run: the one that the drill before has left whole, when its policy and shape are the same, or a new one. Its sessions, counters and events may be those of earlier
+     * drills too: only differences count.
+     */
     public Lab runningLab(Policy policy) { return runningLab(policy, Lab.Shape.PAIR); }
 
     public Lab runningLab(Policy policy, Lab.Shape shape) {
-        Lab lab = lab(policy, shape);
-        progress("starting " + shape.nodes() + " nodes, mode " + shape.mode());
-        lab.startNodes();
+        Lab left = standing.take(policy, shape);
+        if (left == null) progress("building the lab");
+        Lab lab = left == null ? Lab.build(policy, shape) : left;
+        addSite(lab.id(), lab.nodes(), passed -> standing.leave(lab, policy, shape, passed));
+        progress(left == null ? "starting " + shape.nodes() + " nodes, mode " + shape.mode() : "the lab of the drill before");
+        if (left == null) lab.startNodes();
         return lab;
     }
 
@@ -138,9 +156,10 @@ public final class DrillRun {
     /** Takes the labs down and gives the result. An error in a node's log that no drill asked for is a failed check. */
     DrillResult finish(String shows) {
         for (Site site : sites) {
-            for (LabNode node : site.nodes) checkLog(site.id, node);
-            if (!checks.stream().allMatch(DrillResult.Check::passed)) site.nodes.forEach(this::printCounters);
-            site.down.run();
+            for (int i = 0; i < site.nodes.size(); i++) checkLog(site.id, site.nodes.get(i), site.logged.get(i));
+            boolean passed = checks.stream().allMatch(DrillResult.Check::passed);
+            if (!passed) site.nodes.forEach(this::printCounters);
+            site.end.accept(passed);
         }
         return new DrillResult(name, shows, List.copyOf(checks), List.copyOf(figures), latencies,
                 (System.nanoTime() - beganNs) / 1_000_000);
@@ -159,8 +178,8 @@ public final class DrillRun {
         }
     }
 
-    private void checkLog(String site, LabNode node) {
-        List<String> errors = node.logText().lines().filter(line -> ERROR_LINE.matcher(line).matches()).toList();
+    private void checkLog(String site, LabNode node, int from) {
+        List<String> errors = node.logText().substring(from).lines().filter(line -> ERROR_LINE.matcher(line).matches()).toList();
         check("node " + node.name() + " logged no error", errors.isEmpty(),
                 errors.isEmpty() ? "none" : errors.size() + ", the first: " + errors.getFirst());
         try {

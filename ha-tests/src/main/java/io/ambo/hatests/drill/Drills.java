@@ -11,7 +11,9 @@ public final class Drills {
             new FailClosed(),
             new MidStream(), new TimeoutReset(), new OutOfWindow(), new Reload(), new JvmPause(), new JvmDeath(), new HitlessRestart(),
             new CacheFull(), new RouteChange(),
-            new PolicyReloadRemoves(), new Translated(), new PowerOff());
+            new PolicyReloadRemoves(), new Translated(), new PowerOff(), new PartitionHeal(), new OneWayLink(), new SyncLoss(),
+            new SyncAttack(), new SyncCut(), new SlowPeer(), new HostClockJump(),
+            new JvmPauseNoFlap(), new DrainNode(), new Rejoin(), new RollingUpgrade());
 
     private Drills() {}
 

@@ -51,17 +51,23 @@ public final class Lab implements AutoCloseable {
             String name = names.get(number - 1);
             nodes.add(new LabNode(name, number, host(name), directory.resolve(name), names, shape.mode()));
         }
+        if (shape.ownClocks()) nodes.forEach(LabNode::giveClock);
         teardown = new Teardown(id);
     }
 
     /**
      * What kind of cluster it is.
      *
-     * @param nodes 2 to 4: a, b, c, d
-     * @param mode  cluster.mode
+     * @param nodes     2 to 4: a, b, c, d
+     * @param mode      cluster.mode
+     * @param ownClocks each host has a wall clock of its own: {@link LabNode#offsetClock}
      */
-    public record Shape(int nodes, String mode) {
+    public record Shape(int nodes, String mode, boolean ownClocks) {
         public static final Shape PAIR = new Shape(2, "sync");
+
+        public Shape(int nodes, String mode) { this(nodes, mode, false); }
+
+        public Shape withOwnClocks() { return new Shape(nodes, mode, true); }
     }
 
     /** Builds a lab for this process: whatever ends the process takes it down. The nodes are configured and not started. */
@@ -235,6 +241,27 @@ public final class Lab implements AutoCloseable {
 
     public void mendSync() {
         Command.run("ip", "netns", "exec", host("syncnet").name(), "bridge", "link", "set", "dev", "a", "state", "3");
+    }
+
+    /** What the kernel has dropped at the lab's interfaces, each as host/interface: counter=value. */
+    public String interfaceDrops() {
+        List<String> drops = new ArrayList<>();
+        hosts.forEach((name, host) -> {
+            for (String device : host.run("ls", "/sys/class/net").split("\\s+", -1)) {
+                String counted = Command
+                        .attempt(java.time.Duration.ofSeconds(5), "ip", "netns", "exec", host.name(), "ethtool", "-S", device).output();
+                for (String line : counted.lines().toList())
+                    if (line.matches(".*(drop|err).*: *[1-9].*")) drops.add(name + "/" + device + ": " + line.strip().replace(": ", "="));
+            }
+        });
+        return drops.isEmpty() ? "nothing" : String.join(", ", drops);
+    }
+
+    /** Mends all links, removes what drills have put in the packets' way, and sets the routes as they were in the beginning. */
+    public void heal() {
+        for (NetworkNamespace host : hosts.values()) host.run("nft", "flush", "ruleset");
+        for (LabNode node : nodes()) mend(node);
+        asymmetric();
     }
 
     /** The kernel forwards in the nodes' place: what Ambo is compared with. */

@@ -3,10 +3,15 @@ package io.ambo.hatests.lab;
 import io.ambo.hatests.sys.Pause;
 import io.ambo.proto.control.NodeStatus;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -22,6 +27,7 @@ public final class LabNode {
     private final List<String> members;
     private final String mode;
     private String processors = "";
+    private boolean hasOwnClock;
 
     LabNode(String name, int number, NetworkNamespace host, Path directory) {
         this(name, number, host, directory, List.of("a", "b"), "sync");
@@ -137,6 +143,28 @@ public final class LabNode {
         this.processors = processors;
     }
 
+    /** From the next start on its wall clock is its own: see src/main/preload. */
+    void giveClock() { hasOwnClock = true; }
+
+    /** Sets its wall clock to the machine's and so much more, at once, as date(1) would. It has to have a clock of its own. */
+    public void offsetClock(long ms) {
+        if (!hasOwnClock) throw new LabException("node " + name + " has the machine's clock");
+        // In place: the process has the file mapped.
+        try (FileChannel file = FileChannel.open(clockFile(), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.allocate(Long.BYTES).order(ByteOrder.nativeOrder()).putLong(0, ms), 0);
+        } catch (IOException failed) {
+            throw new LabException("cannot write " + clockFile(), failed);
+        }
+    }
+
+    private Path clockFile() { return directory.resolve("clock"); }
+
+    private void useClock(Map<String, String> environment) {
+        offsetClock(0);
+        environment.put("LD_PRELOAD", JvmCommand.home().resolve("ha-tests/target/classes/wallclock.so").toString());
+        environment.put("AMBO_LAB_CLOCK", clockFile().toString());
+    }
+
     /** Starts the JVM and returns at once. */
     public void start() {
         if (isRunning()) throw new LabException("node " + name + " runs already");
@@ -144,10 +172,12 @@ public final class LabNode {
         List<String> words = Stream.of(List.of("setsid"), host.command(),
                 processors.isEmpty() ? List.<String>of() : List.of("taskset", "-c", processors), JvmCommand.node(config()))
                 .flatMap(List::stream).toList();
+        ProcessBuilder builder = new ProcessBuilder(words).directory(directory.toFile()).redirectErrorStream(true)
+                .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+        if (hasOwnClock) useClock(builder.environment());
         try {
-            Process process = new ProcessBuilder(words).directory(directory.toFile()).redirectErrorStream(true)
-                    .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
-                    .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile())).start();
+            Process process = builder.start();
             Files.writeString(pidFile(), Long.toString(process.pid()));
         } catch (IOException failed) {
             throw new LabException("cannot start node " + name, failed);

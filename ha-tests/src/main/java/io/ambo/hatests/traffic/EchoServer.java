@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectionKey;
@@ -19,6 +20,9 @@ import java.nio.channels.SocketChannel;
  */
 public final class EchoServer implements AutoCloseable {
     public static final int REQUEST_SIZE = 64, ANSWER_SIZE = 256;
+
+    /** A frame that came by XDP holds a page, so the kernel's usual buffer is full after fifty datagrams: as many as come while this thread waits for a processor. */
+    private static final int BUFFER_BYTES = 4 << 20;
 
     private final Selector selector;
     private final ServerSocketChannel listener;
@@ -35,7 +39,8 @@ public final class EchoServer implements AutoCloseable {
                 channel.bind(new InetSocketAddress(port), 4096);
                 return channel;
             });
-            datagrams = host.call(() -> DatagramChannel.open().bind(new InetSocketAddress(port)));
+            datagrams = host.call(() -> DatagramChannel.open().setOption(StandardSocketOptions.SO_RCVBUF, BUFFER_BYTES)
+                    .setOption(StandardSocketOptions.SO_SNDBUF, BUFFER_BYTES).bind(new InetSocketAddress(port)));
             listener.configureBlocking(false).register(selector, SelectionKey.OP_ACCEPT);
             datagrams.configureBlocking(false).register(selector, SelectionKey.OP_READ);
         } catch (IOException failed) {

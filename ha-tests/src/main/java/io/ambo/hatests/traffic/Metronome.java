@@ -4,6 +4,7 @@ import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.NetworkNamespace;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.util.ArrayList;
@@ -17,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
  * Two threads, one that sends and one that receives.
  */
 public final class Metronome implements AutoCloseable {
-    private static final int BYTES = 64;
+    private static final int BYTES = 64, BUFFER_BYTES = 1 << 20;
     /** What is under way when the sender stops. */
     private static final long DRAIN_NS = 500_000_000L;
 
@@ -43,7 +44,8 @@ public final class Metronome implements AutoCloseable {
         intervalNs = 1_000_000_000L / perSecond;
         try {
             for (int i = 0; i < flows; i++) {
-                DatagramChannel channel = host.call(() -> DatagramChannel.open().bind(null).connect(server));
+                DatagramChannel channel = host.call(
+                        () -> DatagramChannel.open().setOption(StandardSocketOptions.SO_RCVBUF, BUFFER_BYTES).bind(null).connect(server));
                 channel.configureBlocking(false);
                 channels.add(channel);
             }
@@ -120,6 +122,18 @@ public final class Metronome implements AutoCloseable {
         synchronized (this) {
             return new Count(to - from, to - from - arrived.get(from, to).cardinality(), duplicates);
         }
+    }
+
+    /** Which are lost between two places: where to look when some are. */
+    public synchronized String lostBetween(int from, int to) {
+        List<String> ranges = new ArrayList<>();
+        for (int next = arrived.nextClearBit(from); next < to && ranges.size() < 8;) {
+            int end = Math.min(to, arrived.nextSetBit(next) < 0 ? to : arrived.nextSetBit(next));
+            ranges.add(end - next == 1 ? Integer.toString(next) : next + " to " + (end - 1));
+            next = arrived.nextClearBit(end);
+        }
+        return "numbers " + String.join(", ", ranges) + "; the first was sent "
+                + (intervalNs * (to - arrived.nextClearBit(from)) / 1_000_000) + " ms before the end";
     }
 
     /** Those that the host's kernel did not take. */

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A drill in a process and a network namespace of its own, as the launcher starts it. */
+/** Drills in a process and a network namespace of its own, as the launcher starts it. */
 final class DrillProcess {
     private static final long LIMIT_MINUTES = 6;
 
@@ -18,14 +18,15 @@ final class DrillProcess {
 
     record Outcome(int status, String output) {}
 
-    static Outcome run(String drill) {
+    static Outcome run(String... drills) {
         String home = System.getProperty("ambo.home");
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         List<String> words = new ArrayList<>(
                 List.of("unshare", "--net", "--", "bash", "-c", "ip link set lo up && exec \"$@\"", "drill", java));
         words.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Xmx1g", "-Dambo.home=" + home));
         words.addAll(List.of("-cp", home + "/ha-tests/target/classes:" + home + "/ha-tests/target/lib/*", "io.ambo.hatests.HaTests",
-                "drill", drill));
+                "drill"));
+        words.addAll(List.of(drills));
         try {
             Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
             process.getOutputStream().close();

@@ -2,10 +2,15 @@ package io.ambo.hatests.drill;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.reflect.Method;
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every drill, as {@code ambo drill NAME} runs it: in a process of its own, on real packets. Needs root. */
 @Tag("drill")
@@ -72,16 +77,32 @@ class DrillsIT {
     @Test
     void connectionsGoOnWhenTheNodeThatHasTheGatewaysLosesItsPower() { assertPasses("power-off"); }
 
+    /** Drills that have a lab in common run one after the other in one process: a lab takes as long to start as most drills last. */
+    @ParameterizedTest
+    @ValueSource(strings = { "partition-heal sync-loss sync-attack sync-cut host-clock-jump", "drain rejoin" })
+    void drillsOfOneLabPass(String names) { assertPasses(names.split(" ", -1)); }
+
+    /** Those for which an ordinary run has no time: {@code ./ambo test -Dambo.drills=all}. */
+    @ParameterizedTest
+    @EnabledIfSystemProperty(named = "ambo.drills", matches = "all")
+    @ValueSource(strings = { "one-way-link slow-peer", "jvm-pause-no-flap rolling-upgrade" })
+    void longerDrillsOfOneLabPass(String names) { assertPasses(names.split(" ", -1)); }
+
     @Test
     void everyDrillHasATest() {
-        long tests = java.util.Arrays.stream(DrillsIT.class.getDeclaredMethods()).filter(method -> method.isAnnotationPresent(Test.class))
-                .count();
+        long tests = 0;
+        for (Method method : DrillsIT.class.getDeclaredMethods()) {
+            ValueSource groups = method.getAnnotation(ValueSource.class);
+            if (groups != null) tests += Arrays.stream(groups.strings()).mapToLong(names -> names.split(" ", -1).length).sum();
+            else if (method.isAnnotationPresent(Test.class)) tests++;
+        }
         assertThat(tests).as("this one, and one for each drill").isEqualTo(Drills.ALL.size() + 1L);
     }
 
-    private static void assertPasses(String drill) {
-        DrillProcess.Outcome outcome = DrillProcess.run(drill);
-        assertThat(outcome.status()).as("ambo drill %s ended with status %d:%n%s", drill, outcome.status(), outcome.output()).isZero();
+    private static void assertPasses(String... drills) {
+        DrillProcess.Outcome outcome = DrillProcess.run(drills);
+        assertThat(outcome.status())
+                .as("ambo drill %s ended with status %d:%n%s", String.join(" ", drills), outcome.status(), outcome.output()).isZero();
     }
 
     @AfterAll

@@ -1,0 +1,68 @@
+package io.ambo.hatests.drill;
+
+import io.ambo.hatests.lab.Command;
+import io.ambo.hatests.lab.JvmCommand;
+import io.ambo.hatests.lab.Lab;
+import io.ambo.hatests.lab.LabNode;
+import java.time.Duration;
+
+/** {@code ambo drain a}, asked of b: a's addresses and sessions go to b while everything talks; then they come back. */
+final class DrainNode implements Drill {
+    private static final int CONNECTIONS = 100, NEW_CONNECTIONS = 200;
+    private static final Duration LIMIT = Duration.ofSeconds(40);
+
+    @Override
+    public String name() { return "drain"; }
+
+    @Override
+    public String shows() {
+        return "ambo drain under traffic ends with no session owned, no address and no packet on the node, and ambo undrain brings them back:"
+                + " 0 packets lost, 0 connections reset";
+    }
+
+    @Override
+    public void run(DrillRun run) {
+        try (GatewayTraffic traffic = new GatewayTraffic(run, run.scaled(CONNECTIONS))) {
+            Lab lab = traffic.lab();
+            traffic.checkNothingLost("before the drain");
+            drain(run, lab.b(), "a");
+            run.checkEqual("floating addresses of a", lab.gatewaysOf(lab.a()), 0);
+            run.checkEqual("floating addresses of b", lab.gatewaysOf(lab.b()), 4);
+            traffic.checkNothingLost("while a was drained");
+            long opened = GatewayTraffic.counter(lab.a(), "sessions_opened");
+            traffic.checkNewConnections("while a is drained", NEW_CONNECTIONS);
+            run.progress("a new flow that a router sends to a all the same");
+            lab.clientVia(lab.a());
+            traffic.checkNewConnections("sent to the drained node", NEW_CONNECTIONS);
+            run.checkEqual("sessions that a has opened while it was drained", GatewayTraffic.counter(lab.a(), "sessions_opened") - opened,
+                    0);
+            lab.viaGateways();
+
+            run.progress("ambo undrain a");
+            Command.Outcome undrained = ambo(lab.b(), "undrain", "a");
+            run.check("ambo undrain ends with 0", undrained.status() == 0, undrained.output().strip());
+            lab.awaitGatewaysOn(lab.a());
+            traffic.checkNewConnections("after the drain", NEW_CONNECTIONS);
+            traffic.checkNothingLost("until a had its addresses back");
+            traffic.finish();
+        }
+    }
+
+    static void drain(DrillRun run, LabNode asked, String node) {
+        run.progress("ambo drain " + node + ", asked of " + asked.name());
+        long beganNs = System.nanoTime();
+        Command.Outcome drained = ambo(asked, "drain", node, "--deadline", "20");
+        run.figure("ambo drain " + node + " took", (System.nanoTime() - beganNs) / 1e6, "ms");
+        run.check("ambo drain " + node + " ends with 0", drained.status() == 0,
+                drained.output().strip().lines().reduce((first, last) -> last).orElse(""));
+    }
+
+    private static Command.Outcome ambo(LabNode node, String... words) {
+        String[] command = new String[words.length + 3];
+        command[0] = "env";
+        command[1] = "AMBO_SOCKET=" + node.controlSocket();
+        command[2] = JvmCommand.home().resolve("ambo").toString();
+        System.arraycopy(words, 0, command, 3, words.length);
+        return Command.attempt(LIMIT, command);
+    }
+}
