@@ -76,7 +76,7 @@ final class HostClockJump implements Drill {
                 Ping.of(lab.client(), Addresses.SERVER, 1);
                 jumping.offsetClock(jump.offsetMs);
                 checkClock(run, lab, echo, jumping, jump, before);
-                checkEchoSession(run, lab, jump);
+                checkEchoSessionIsThere(run, lab, jump);
                 checkClosed(run, lab, port, jump);
                 lab.symmetric(other);
                 checkOrder(run, lab, echo, port++, first, jump);
@@ -84,6 +84,7 @@ final class HostClockJump implements Drill {
                 Requests.Outcome fresh = Requests.tcp(lab.client(), echo, NEW_CONNECTIONS, AT_ONCE);
                 run.check("no new connection fails after " + jump.text(), fresh.failures().isEmpty() && fresh.done() == NEW_CONNECTIONS,
                         fresh.done() + " done, failed: " + fresh.failures());
+                checkEchoSessionEnds(run, lab, jump);
                 Pause.ms(SETTLE_MS);
                 for (LabNode node : lab.nodes()) {
                     Map<SessionEnds, Incarnation> now = datagramSessions(node);
@@ -118,10 +119,13 @@ final class HostClockJump implements Drill {
                 said.getText() + ": " + offMs / 1_000 + " s off the host's");
     }
 
-    private static void checkEchoSession(DrillRun run, Lab lab, Jump jump) {
+    private static void checkEchoSessionIsThere(DrillRun run, Lab lab, Jump jump) {
         for (LabNode node : lab.nodes())
             run.check("a session of " + SyncFaults.ICMP_SECONDS + " s has not ended at once on " + node.name() + ", after " + jump.text(),
                     node.control().count().getIcmp() == 1, node.control().count().getIcmp() + " there");
+    }
+
+    private static void checkEchoSessionEnds(DrillRun run, Lab lab, Jump jump) {
         boolean ended = DrillRun.await(SyncFaults.ICMP_SECONDS * 1_000L + 3_000,
                 () -> lab.nodes().stream().allMatch(node -> node.control().count().getIcmp() == 0));
         run.check("and ends in its time on both, after " + jump.text(), ended,
@@ -130,24 +134,31 @@ final class HostClockJump implements Drill {
 
     private static void checkClosed(DrillRun run, Lab lab, int port, Jump jump) {
         for (LabNode node : lab.nodes()) {
-            List<Session> open = node.control().sessions(SessionFilter.newBuilder().setProtocol(Frames.TCP).setSourcePort(port).build());
+            List<Session> open = sessions(node, port, SessionState.OPENING, SessionState.ESTABLISHED, SessionState.CLOSING);
             run.check("a session that is closed has not come back on " + node.name() + ", after " + jump.text(), open.isEmpty(),
                     open.size() + " there");
         }
     }
 
     private static void checkOrder(DrillRun run, Lab lab, InetSocketAddress echo, int port, Incarnation first, Jump jump) {
-        Incarnation second = life(lab, echo, port);
+        connect(lab, echo, port);
+        DrillRun.await(2_000, () -> lab.nodes().stream().noneMatch(node -> newest(node, port).equals(first)));
+        Incarnation second = newest(lab.a(), port);
         run.check("the second life of a connection comes after its first, after " + jump.text(),
                 second.epoch > first.epoch || second.epoch == first.epoch && Long.compareUnsigned(second.created, first.created) > 0,
                 first + ", " + second);
-        boolean same = DrillRun.await(2_000, () -> lab.nodes().stream().allMatch(node -> second.equals(closed(node, port))));
-        run.check("and is the one that both nodes have, after " + jump.text(), same, closed(lab.a(), port) + ", " + closed(lab.b(), port));
+        boolean same = DrillRun.await(2_000, () -> lab.nodes().stream().allMatch(node -> second.equals(newest(node, port))));
+        run.check("and is the one that both nodes have, after " + jump.text(), same, newest(lab.a(), port) + ", " + newest(lab.b(), port));
     }
 
-    /** A connection from this port that is reset by its client, once both nodes know. */
+    /** A connection from this port that is reset by its client, once it is over on both nodes. */
     private static Incarnation life(Lab lab, InetSocketAddress echo, int port) {
-        Incarnation before = closed(lab.a(), port);
+        connect(lab, echo, port);
+        DrillRun.await(5_000, () -> lab.nodes().stream().allMatch(node -> isClosed(node, port)));
+        return newest(lab.a(), port);
+    }
+
+    private static void connect(Lab lab, InetSocketAddress echo, int port) {
         lab.client().call(() -> {
             try (Socket socket = new Socket()) {
                 socket.setReuseAddress(true);
@@ -159,17 +170,17 @@ final class HostClockJump implements Drill {
             }
             return null;
         });
-        DrillRun.await(5_000, () -> {
-            Incarnation now = closed(lab.a(), port);
-            return now.created != 0 && !now.equals(before) && now.equals(closed(lab.b(), port));
-        });
-        return closed(lab.a(), port);
     }
 
-    private static Incarnation closed(LabNode node, int port) {
-        return node.control()
-                .sessions(SessionFilter.newBuilder().setProtocol(Frames.TCP).setSourcePort(port).addStates(SessionState.CLOSED).build())
-                .stream().map(Incarnation::of).findFirst().orElse(new Incarnation("nobody", 0, 0));
+    private static boolean isClosed(LabNode node, int port) { return !sessions(node, port, SessionState.CLOSED).isEmpty(); }
+
+    private static Incarnation newest(LabNode node, int port) {
+        return sessions(node, port, SessionState.OPENING, SessionState.ESTABLISHED, SessionState.CLOSING, SessionState.CLOSED).stream()
+                .map(Incarnation::of).findFirst().orElse(new Incarnation("nobody", 0, 0));
+    }
+
+    private static List<Session> sessions(LabNode node, int port, SessionState... states) {
+        return node.control().sessions(SessionFilter.newBuilder().setProtocol(Frames.TCP).setSourcePort(port).addAllStates(List.of(states)).build());
     }
 
     /** Creation time of a session that this node makes now. */

@@ -355,6 +355,22 @@ class PacketPipelineTest {
         a.onlySent();
     }
 
+    /** What acknowledges a packet that the peer has forwarded since, and of which no delta has come, would be refused by a node that believed it had seen all. */
+    @Test
+    void whoIsHandedAPacketHasNotSeenTheWholeSession() {
+        pair();
+        b.takesStrays = true;
+        a.in(0, tcp("4", true).flags(SYN).seq(100));
+        b.in(1, tcp("4", false).flags(SYN | ACK).seq(500).ack(101));
+        b.passMs(11);
+        b.handOverTo(a);
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(501));
+        a.sent.clear();
+        a.in(0, tcp("4", true).flags(ACK).seq(101).ack(501 + 256));
+        a.onlySent();
+        assertThat(a.dropped()).isEmpty();
+    }
+
     @Test
     void aStrayThatThePeerDoesNotKnowEitherIsDroppedThere() {
         pair();
