@@ -149,7 +149,7 @@ public final class Datapath implements AutoCloseable {
             if (linkMtu > 0) socket.linkMtu(linkMtu);
             FastPath fastPath = fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE;
             Redirection redirection = redirectMode ? new MemberRedirection(cluster, socket, fastPath, flows, teller) : Redirection.NONE;
-            workers.add(new Worker(number, clock, umem, sockets, socket,
+            workers.add(new Worker(number, clock, umem, sockets, socket, counters.newRow(),
                     io -> new PacketPipeline(
                             new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index),
                                     new MemberStrays(cluster, socket), redirection, fastPath, counts, identity,

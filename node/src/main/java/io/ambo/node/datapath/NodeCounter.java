@@ -39,7 +39,9 @@ public enum NodeCounter implements CounterName {
     REDIRECTED("redirect mode: packets handed to the owner of their session"),
     FLOWS_REDIRECTED("redirect mode: entries of the flow cache by which the kernel hands packets to the owner of their session"),
     SEGMENTS_DOUBTED("segments refused by what this node knows of their session, and held, as a delta under way may know better"),
-    SEGMENTS_VINDICATED("of these, for which a delta came");
+    SEGMENTS_VINDICATED("of these, for which a delta came"),
+    RECEIVE_RING_FULL("frames lost before any look at them: their worker did not take them in time"),
+    RECEIVE_NO_FRAME("frames lost before any look at them: no packet memory was left, or they were too long for it");
     // @formatter:on
 
     private final String help;

@@ -1,5 +1,6 @@
 package io.ambo.node.datapath;
 
+import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.io.FrameBatch;
@@ -8,6 +9,7 @@ import io.ambo.node.io.Umem;
 import io.ambo.node.io.XskSocket;
 import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.redirect.RedirectSocket;
+import io.ambo.node.sys.SysException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -39,9 +41,10 @@ final class Worker implements PacketIo, AutoCloseable {
     private static final int DELTA_APPLIED = 1;
     private static final int ACKNOWLEDGED = 2;
     private static final long LONGEST_BLOCK_NS = 100_000_000;
+    private static final long LOSSES_INTERVAL_NS = 1_000_000_000;
 
     /** A socket and the port it stands for. */
-    private record Lane(int port, XskSocket socket) {}
+    private record Lane(int port, XskSocket socket, XskSocket.Statistics counted) {}
 
     private final String name;
     private final Clock clock;
@@ -58,6 +61,9 @@ final class Worker implements PacketIo, AutoCloseable {
     /** By position: in order of opening. The first of a port sends its packets. */
     private Lane[] lanes = new Lane[0];
     private XskSocket[] transmitters = new XskSocket[0];
+    private final CounterBank<NodeCounter>.Row counters;
+    private final XskSocket.Statistics statistics = new XskSocket.Statistics();
+    private long lossesCountedNs;
     private volatile boolean running = true;
 
     /**
@@ -65,7 +71,9 @@ final class Worker implements PacketIo, AutoCloseable {
      *
      * @param parts what the pipeline needs, once this worker's packet memory is known
      */
-    Worker(int number, Clock clock, Umem umem, int maxSockets, RedirectSocket redirected, Function<PacketIo, PacketPipeline> parts) {
+    Worker(int number, Clock clock, Umem umem, int maxSockets, RedirectSocket redirected, CounterBank<NodeCounter>.Row counters,
+            Function<PacketIo, PacketPipeline> parts) {
+        this.counters = counters;
         name = "ambo-worker-" + number;
         this.clock = clock;
         this.umem = umem;
@@ -92,7 +100,7 @@ final class Worker implements PacketIo, AutoCloseable {
             removeLane(port, queue);
             XskSocket socket = XskSocket.open(umem, interfaceIndex, queue, ringSize, XskSocket.Copying.AUTO);
             List<Lane> all = new ArrayList<>(List.of(lanes));
-            all.add(new Lane(port, socket));
+            all.add(new Lane(port, socket, new XskSocket.Statistics()));
             use(all);
             poller.add(socket);
             opened.accept(socket);
@@ -155,9 +163,29 @@ final class Worker implements PacketIo, AutoCloseable {
         return taken;
     }
 
+    /** What the kernel lost on the way to this worker, it tells when it is asked. */
+    private void countLosses(Lane lane) {
+        try {
+            lane.socket().readStatistics(statistics);
+        } catch (SysException unknown) {
+            // Not worth a worker.
+            return;
+        }
+        XskSocket.Statistics counted = lane.counted();
+        counters.add(NodeCounter.RECEIVE_RING_FULL, statistics.receiveRingFull - counted.receiveRingFull);
+        counters.add(NodeCounter.RECEIVE_NO_FRAME, statistics.receiveDropped - counted.receiveDropped);
+        counted.receiveRingFull = statistics.receiveRingFull;
+        counted.receiveDropped = statistics.receiveDropped;
+    }
+
     /** One turn. @return how much was done */
     private int doWork() {
-        pipeline.tick(clock.monotonicNs());
+        long nowNs = clock.monotonicNs();
+        if (nowNs - lossesCountedNs >= LOSSES_INTERVAL_NS) {
+            lossesCountedNs = nowNs;
+            for (Lane lane : lanes) countLosses(lane);
+        }
+        pipeline.tick(nowNs);
         int work = messages.read(onMessage, MESSAGES_PER_TURN) + runCommands();
         for (Lane lane : lanes) {
             XskSocket socket = lane.socket();
