@@ -180,7 +180,8 @@ final class HostClockJump implements Drill {
     }
 
     private static List<Session> sessions(LabNode node, int port, SessionState... states) {
-        return node.control().sessions(SessionFilter.newBuilder().setProtocol(Frames.TCP).setSourcePort(port).addAllStates(List.of(states)).build());
+        return node.control()
+                .sessions(SessionFilter.newBuilder().setProtocol(Frames.TCP).setSourcePort(port).addAllStates(List.of(states)).build());
     }
 
     /** Creation time of a session that this node makes now. */

@@ -45,6 +45,7 @@ final class SlowPeer implements Drill {
             long newest = newestEvent(lab);
             long opened = counter(lab, "sessions_opened");
             long views = counter(lab, "views");
+            long late = counter(lab, "receive_ring_full");
             long dropped = lab.a().status().getDroppedPackets();
             int sessions = run.scaled(SESSIONS);
             run.progress("b stands still for " + STOPPED_MS + " of every " + (STOPPED_MS + RUNS_MS) + " ms; " + sessions
@@ -79,6 +80,7 @@ final class SlowPeer implements Drill {
             run.check("a says in its events that b does not keep up", !said.equals("nothing"), said);
             Tables.checkEqual(run, lab.a(), "after b is well again", 10_000);
             run.figure("sessions that a has opened meanwhile", counter(lab, "sessions_opened") - opened, "sessions");
+            run.figure("frames that a's worker did not take in time", counter(lab, "receive_ring_full") - late, "frames");
             run.checkEqual("packets that a has dropped meanwhile", lab.a().status().getDroppedPackets() - dropped, 0);
             run.figure("found no room on the way to b, and went again", counter(lab, "delta_ring_full"), "deltas so far");
             run.figure("new views of a", counter(lab, "views") - views, "views");
