@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 /** {@code ambo bench NAME}. Progress goes to standard error, the table to standard output. */
 @Command(name = "bench", description = "Ambo beside its peers, on the same network in the same run.")
 public final class BenchCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "NAME", description = "forward, latency, resync, setup, slow-path, or `list`", defaultValue = "list")
+    @Parameters(paramLabel = "NAME", description = "cluster-factor, forward, latency, resync, setup, slow-path, or `list`", defaultValue = "list")
     private String name = "list";
 
     @Option(names = "--json", description = "the result as JSON")
@@ -61,11 +61,14 @@ public final class BenchCommand implements Callable<Integer> {
     public Integer call() {
         switch (name) {
             case "list" -> System.out.println("""
-                    forward     established flows: Ambo beside a bare XDP redirect, kernel forwarding, nftables and conntrack
-                    latency     one-way delays through Java and through the kernel, alone, under load, and with the collector forced
-                    resync      1,000,000 sessions to a node that joins under traffic, beside nftables with conntrackd
-                    setup       new sessions per second of a pair, beside nftables with conntrackd
-                    slow-path   packets per second through Java alone, beside nftables and conntrack""");
+                    cluster-factor  what a pair does compared with one node, in both modes
+                    forward         established flows: Ambo beside a bare XDP redirect, kernel forwarding, nftables and conntrack
+                    latency         one-way delays through Java and through the kernel, alone, under load, and with the collector forced
+                    resync          1,000,000 sessions to a node that joins under traffic, beside nftables with conntrackd
+                    setup           new sessions per second of a pair, beside nftables with conntrackd
+                    slow-path       packets per second through Java alone, beside nftables and conntrack""");
+            case "cluster-factor" -> System.out.print(new ClusterFactor(rounds == 5 ? 3 : rounds, System.err)
+                    .run(JvmCommand.home().resolve("ha-tests/target/bench/cluster-factor"), json));
             case "forward" -> System.out.print(new Forward(cases(), rounds, roundMs == 2000 ? 700 : roundMs, System.err)
                     .run(JvmCommand.home().resolve("ha-tests/target/bench/forward"), json));
             case "latency" -> System.out
@@ -84,7 +87,8 @@ public final class BenchCommand implements Callable<Integer> {
                 System.out.print(new SlowPath(flows, rounds, roundMs, System.err).run(json));
             }
             default ->
-                throw new IllegalArgumentException("no benchmark " + name + "; there are forward, latency, resync, setup, slow-path");
+                throw new IllegalArgumentException(
+                        "no benchmark " + name + "; there are cluster-factor, forward, latency, resync, setup, slow-path");
         }
         return 0;
     }

@@ -43,8 +43,8 @@ final class Rehearsal {
     private static final int HEADROOM = 256;
     private static final int FRAMES = 512;
     private static final int CAPACITY = 4096;
-    private static final int RESYNC_ROUNDS = 12;
-    private static final long LONGEST_RESYNC_NS = 2_000_000_000L;
+    private static final int RESYNC_ROUNDS = 3;
+    private static final long LONGEST_RESYNC_NS = 500_000_000L;
     private static final long MAC_A = 0x020000000001L;
     private static final long MAC_B = 0x020000000002L;
     private static final long MAPPED = PacketView.IPV4_MAPPED_PREFIX;
