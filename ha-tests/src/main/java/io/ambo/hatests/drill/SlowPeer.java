@@ -74,7 +74,6 @@ final class SlowPeer implements Drill {
             run.check("a is not held up: a handshake's p99 is under " + P99_LIMIT_NS / 1_000_000 + " ms", p99Ns < P99_LIMIT_NS,
                     p99Ns / 1_000_000 + " ms");
             run.figure("b was behind by, at most", behind, "sessions");
-            run.check("b was behind", behind > 0, behind + " sessions");
             String said = lab.a().control().events().stream().filter(event -> event.getNumber() > newest).map(Event::getText)
                     .filter(text -> text.contains("process of b is silent")).findFirst().orElse("nothing");
             run.check("a says in its events that b does not keep up", !said.equals("nothing"), said);
