@@ -19,7 +19,7 @@ public enum ClusterCounter implements CounterName {
     MERGES_REPLACED("sessions whose other incarnation won over the one here"),
     MERGES_LOST("deltas of an incarnation that lost to the one here"),
     MERGES_FULL("deltas that found the table full"),
-    WINNERS_SENT_BACK("records sent back to a peer that had published a losing incarnation"),
+    WINNERS_SENT_BACK("records sent to a peer that had a losing incarnation, or took another member for the owner"),
     ACKS_SENT("acknowledgements sent for deferred packets"),
     ACKS_RECEIVED("acknowledgements received for deferred packets"),
     BATCH_GAPS("times that batches of a peer were lost for good; the tables are compared"),

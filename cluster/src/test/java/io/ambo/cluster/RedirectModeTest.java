@@ -53,9 +53,12 @@ class RedirectModeTest {
     }
 
     private Node join(String name, ClusterSettings.Mode mode) throws Exception {
+        return join(name, mode, new InMemorySessionTable(1_000_000));
+    }
+
+    private Node join(String name, ClusterSettings.Mode mode, SessionTable table) throws Exception {
         ClusterSettings settings = ClusterSettings.of("test", name, InetAddress.getLoopbackAddress(), KEY).withMode(mode)
                 .withTiming(new ClusterSettings.Timing(100, 100, 1000, 100, 100, 200, 10, 100));
-        SessionTable table = new InMemorySessionTable(1_000_000);
         Cluster cluster = Cluster.join(settings, network.transport(name), table, new HybridClock(Clock.SYSTEM, 1000), Clock.SYSTEM,
                 new SplittableRandom(), new RecordingListener());
         Node node = new Node(cluster, table, cluster.publisher(0));
@@ -127,6 +130,25 @@ class RedirectModeTest {
         awaitHomes(left, false);
         long takenOver = left.stream().mapToLong(node -> node.count(ClusterCounter.SESSIONS_TAKEN_OVER)).sum();
         assertThat(takenOver).isEqualTo(SESSIONS / 4);
+    }
+
+    /** Seed 83 of the simulation: after a restart with its table a node forwarded, as their owner, sessions that others owned meanwhile. */
+    @Test
+    void aNodeThatComesBackWithItsTableLearnsWhoOwnsItsSessionsNow() throws Exception {
+        List<Node> nodes = cluster("a", "b", "c");
+        Node first = nodes.getFirst();
+        for (int number = 0; number < SESSIONS; number++) first.put(number);
+        awaitHomes(nodes, true);
+        open.remove(first);
+        first.cluster().close();
+        List<Node> left = nodes.subList(1, 3);
+        for (Node node : left) await().until(() -> node.cluster().view().members().size() == 2);
+        awaitHomes(left, false);
+        Node again = join("a", ClusterSettings.Mode.REDIRECT, first.table());
+        await().atMost(20, TimeUnit.SECONDS).until(() -> again.cluster().gate().open());
+        await().untilAsserted(() -> {
+            for (int number = 0; number < SESSIONS; number++) assertThat(again.owner(number)).isNotEqualTo(again.id());
+        });
     }
 
     @Test

@@ -179,6 +179,14 @@ public final class Replicator implements AutoCloseable {
             publishLater(key);
     }
 
+    /** Deltas go to those alone that have the session: redirect mode. */
+    boolean isDirected() { return directed != null; }
+
+    /** Any thread: the sender of what was merged has told this node something that the other members may not know. */
+    void tellOthers(NodeId sender, SessionKey key) {
+        for (NodeId member : view.members()) if (!member.equals(local) && !member.equals(sender)) sendWinner(member, key);
+    }
+
     /** Any thread: all peers are to be told of the session's present state, by way of the resync thread. */
     public void publishLater(SessionKey key) {
         table.update(key, (itself, session) -> {

@@ -59,6 +59,9 @@ public final class SyncReceiver {
     private static final class Desk {
         final DeltaReader reader = new DeltaReader();
         final CounterBank<ClusterCounter>.Row counters;
+        final SessionRecord known = new SessionRecord();
+        /** The sender of the last record has been sent what is known here. */
+        boolean answered;
 
         Desk(CounterBank<ClusterCounter>.Row counters) { this.counters = counters; }
     }
@@ -153,10 +156,10 @@ public final class SyncReceiver {
         observeTimes(batch);
         boolean gap = advance(desk, sender, nowMs);
         for (int i = 0; i < batch.count(); i++) {
-            SessionTable.Merge outcome = merge(desk, i);
+            SessionTable.Merge outcome = merge(desk, sender, i);
             // Asked after the merge: a worker parks first and looks again then, so that one of the two sees the other.
             if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, batch.key(i));
-            if (outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, batch.key(i));
+            if (outcome == SessionTable.Merge.LOST && !desk.answered) replicator.sendWinner(sender, batch.key(i));
             if (outcome == SessionTable.Merge.OUTLIVED) replicator.publishLater(batch.key(i));
         }
         if (batch.acknowledge()) acknowledge(desk, sender, batch);
@@ -178,14 +181,14 @@ public final class SyncReceiver {
             SessionRecord record = chunk.record(i);
             boolean quiet = record.lastSeenMs() < quietBeforeMs && record.expiresInMs(nowMs) > ABOUT_TO_END_MS
                     && !record.has(SessionRecord.CLOSED);
-            SessionTable.Merge outcome = merge(desk, i);
+            SessionTable.Merge outcome = merge(desk, sender, i);
             if (outcome == SessionTable.Merge.INSERTED) inserted++;
             if (outcome == SessionTable.Merge.REPLACED) replaced++;
             if (outcome == SessionTable.Merge.FULL
                     || (quiet && (outcome == SessionTable.Merge.INSERTED || outcome == SessionTable.Merge.REPLACED)))
                 unexplained++;
             if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, chunk.key(i));
-            if (repair && outcome == SessionTable.Merge.LOST) replicator.sendWinner(sender, chunk.key(i));
+            if (repair && outcome == SessionTable.Merge.LOST && !desk.answered) replicator.sendWinner(sender, chunk.key(i));
             if (outcome == SessionTable.Merge.OUTLIVED) replicator.publishLater(chunk.key(i));
         }
         desk.counters.add(ClusterCounter.RESYNC_RECORDS_RECEIVED, chunk.count());
@@ -234,8 +237,12 @@ public final class SyncReceiver {
         incarnationTimes.accept(latest);
     }
 
-    private SessionTable.Merge merge(Desk desk, int index) {
-        SessionTable.Merge outcome = table.merge(desk.reader.key(index), desk.reader.record(index));
+    private SessionTable.Merge merge(Desk desk, NodeId sender, int index) {
+        SessionKey key = desk.reader.key(index);
+        SessionRecord record = desk.reader.record(index);
+        boolean competing = replicator.isDirected() && table.read(key, desk.known) && desk.known.owner() != record.owner();
+        SessionTable.Merge outcome = table.merge(key, record);
+        desk.answered = competing && settle(desk, sender, key, record);
         desk.counters.increment(switch (outcome) {
             case INSERTED -> ClusterCounter.MERGES_INSERTED;
             case ADVANCED -> ClusterCounter.MERGES_ADVANCED;
@@ -246,6 +253,21 @@ public final class SyncReceiver {
             case FULL -> ClusterCounter.MERGES_FULL;
         });
         return outcome;
+    }
+
+    /**
+     * Redirect mode: two members were taken for the owner, by those that do not have the session both. Who was wrong has to hear of it; nobody else would tell it. A
+     * node that comes back believes in its own sessions, which others have taken over; a backup, in an owner that has lost its session to another.
+     *
+     * @return true when it is the sender that was wrong
+     */
+    private boolean settle(Desk desk, NodeId sender, SessionKey key, SessionRecord record) {
+        if (!table.read(key, desk.known)) return false;
+        boolean wrong = desk.known.owner() != record.owner();
+        if (wrong) replicator.sendWinner(sender, key);
+        else
+            replicator.tellOthers(sender, key);
+        return wrong;
     }
 
     /** @return true when batches are missing for good */

@@ -66,14 +66,17 @@ public final class SessionMerge {
      * <li>two nodes have opened the session by copies of one first packet, and of the two this one alone has been answered from both sides. The other would take
      * its translation from it, and what is known of its windows. Which of the two came about earlier is no better judge: hosts' clocks differ, and a packet may
      * have waited in a node that was paused;
+     * <li>the peer's is an earlier connection of the same ends, which is over: a node that did not have it has opened the next one;
      * <li>the peer's is an earlier connection of the same ends, of which nothing has been seen for long: it comes from a node that was away when it ended.
      * </ul>
      */
     static boolean isAhead(SessionRecord local, SessionRecord remote) {
         if (compareIncarnations(local, remote) >= 0 || local.has(SessionRecord.CLOSED) || remote.has(SessionRecord.CLOSED)) return false;
-        if (!isEstablished(local) || isOver(local)) return false;
-        long laterMs = local.lastSeenMs() - remote.lastSeenMs();
+        if (isOver(local)) return false;
         boolean another = local.created() != remote.created() || local.creator() != remote.creator();
+        if (another && local.epoch() == remote.epoch() && isOver(remote)) return true;
+        if (!isEstablished(local)) return false;
+        long laterMs = local.lastSeenMs() - remote.lastSeenMs();
         if (another && laterMs > OUTLIVE_MS) return true;
         return local.epoch() == remote.epoch() && !isEstablished(remote) && laterMs > -OUTLIVE_MS;
     }
@@ -93,7 +96,11 @@ public final class SessionMerge {
      */
     public static SessionTable.Merge join(SessionRecord local, SessionRecord remote) {
         int byIncarnation = compareIncarnations(local, remote);
-        if (byIncarnation > 0) return SessionTable.Merge.LOST;
+        if (byIncarnation > 0) {
+            // Packets of these ends have passed another node: this one has not seen all of them.
+            if (!remote.has(SessionRecord.CLOSED)) local.changeLocalFlags(SessionRecord.COMPLETE, 0);
+            return SessionTable.Merge.LOST;
+        }
         if (byIncarnation < 0) {
             int localFlags = local.localFlags() & SessionRecord.SEEN_HERE;
             local.copyFrom(remote).localFlags(localFlags);

@@ -156,6 +156,29 @@ class SessionMergeTest {
         assertThat(SessionMerge.merge(copy(established), nextLife)).as("opened by who knew that it was over").isEqualTo(REPLACED);
     }
 
+    /** Seed 139 of the simulation, in redirect mode: a node that did not have the last connection of these ends opened the next one. */
+    @Test
+    void aConnectionThatIsOverDoesNotTakeOverTheNextOne() {
+        SessionRecord over = Sessions.session(1, 100);
+        over.original().raiseState(TcpHalf.CLOSED);
+        over.reply().raiseState(TcpHalf.CLOSED);
+        SessionRecord opening = Sessions.session(2, 101);
+        opening.original().raiseState(TcpHalf.SYN);
+        assertThat(SessionMerge.merge(opening, over)).isEqualTo(OUTLIVED);
+        assertThat(opening.epoch()).isEqualTo(1);
+        assertThat(SessionMerge.merge(over, opening)).isEqualTo(REPLACED);
+    }
+
+    /** Seed 909 of the simulation: the loser's node had forwarded packets, and the winner refused what answered them. */
+    @Test
+    void whoWinsOverAnotherIncarnationHasNotSeenEverything() {
+        SessionRecord early = Sessions.session(2, 100).localFlags(SessionRecord.COMPLETE);
+        assertThat(SessionMerge.merge(early, Sessions.session(1, 101).addFlags(SessionRecord.CLOSED))).isEqualTo(LOST);
+        assertThat(early.hasLocal(SessionRecord.COMPLETE)).isTrue();
+        assertThat(SessionMerge.merge(early, Sessions.session(1, 101))).isEqualTo(LOST);
+        assertThat(early.hasLocal(SessionRecord.COMPLETE)).isFalse();
+    }
+
     @Test
     void aSessionOpenedOverATombstoneWinsOverIt() {
         SessionRecord tombstone = Sessions.session(1, 100).addFlags(SessionRecord.CLOSED);

@@ -36,6 +36,7 @@ abstract class Conversation {
     final int wayOut;
     final int wayBack;
     private final Network network;
+    private boolean openedTwice;
     private long forwardedNs = Long.MIN_VALUE / 2;
     private boolean lostByRight;
     private boolean over;
@@ -70,6 +71,11 @@ abstract class Conversation {
         return false;
     }
 
+    /** A node has opened its session beside one of the same ends that another node had. */
+    final void openedTwice() { openedTwice = true; }
+
+    final boolean isOpenedTwice() { return openedTwice; }
+
     /** Idle milliseconds after which the nodes may end its session. */
     abstract int timeoutMs();
 
@@ -98,7 +104,7 @@ abstract class Conversation {
     final boolean isLostByRight() { return lostByRight; }
 
     /** The nodes must keep its session. */
-    final boolean mustLive() { return isEstablished() && !over && !lostByRight; }
+    final boolean mustLive() { return isEstablished() && !over && !lostByRight && !openedTwice; }
 
     @Override
     public String toString() {

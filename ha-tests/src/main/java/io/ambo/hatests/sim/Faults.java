@@ -1,7 +1,10 @@
 package io.ambo.hatests.sim;
 
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 
 /**
  * What is done to a simulated cluster, at random times within a span, and mended after a random time. Bounds are such that a tombstone
@@ -17,6 +20,8 @@ final class Faults {
     private final List<SimulatedNode> nodes;
     private final Scenario scenario;
     private final Invariants invariants;
+    /** Nodes that have lost their tables, and have yet to get them back. */
+    private final Set<SimulatedNode> blank = new HashSet<>();
     private boolean over;
     private int injected;
 
@@ -35,6 +40,7 @@ final class Faults {
 
     void start(long fromNs, long toNs) {
         for (int i = 0; i < scenario.faults(); i++) agenda.at(random.nextLong(fromNs, toNs), this::inject);
+        for (int i = 0; i < scenario.drains(); i++) agenda.at(random.nextLong(fromNs, toNs), this::drain);
     }
 
     private void inject() {
@@ -66,7 +72,14 @@ final class Faults {
         return link.isWhole();
     }
 
+    private boolean mayCut() {
+        blank.removeIf(
+                node -> node.takesTraffic() && nodes.stream().allMatch(each -> !each.isUp() || each.viewNumber() == node.viewNumber()));
+        return blank.isEmpty();
+    }
+
     private void partition(long ns) {
+        if (!mayCut()) return;
         boolean[] left = new boolean[nodes.size()];
         int lefts = 0;
         for (int i = 0; i < left.length; i++) {
@@ -80,6 +93,7 @@ final class Faults {
     }
 
     private void oneWay(long ns) {
+        if (!mayCut()) return;
         int from = random.nextInt(nodes.size());
         int to = (from + 1 + random.nextInt(nodes.size() - 1)) % nodes.size();
         log.add(EventLog.CLUSTER, "faults", nodes.get(to) + " does not hear " + nodes.get(from) + " for " + ns / Agenda.MS + " ms");
@@ -95,15 +109,45 @@ final class Faults {
     private void crash(SimulatedNode node, boolean fileStays, long ns) {
         if (!node.isUp()) return;
         node.crash(fileStays);
+        if (!fileStays) blank.add(node);
         invariants.onCrash(node, fileStays);
         startAgain(node, ns);
     }
 
     private void stop(SimulatedNode node, long ns) {
         if (!node.isUp() || node.isPaused()) return;
+        invariants.disturbed(agenda.nowNs() + ns);
         node.stop();
         invariants.onCrash(node, true);
         startAgain(node, ns);
+    }
+
+    /** Once the node is drained it is stopped and started, or goes on. */
+    private void drain() {
+        SimulatedNode node = nodes.get(random.nextInt(nodes.size()));
+        if (over || !node.takesTraffic() || node.drains()) return;
+        injected++;
+        node.drain(true);
+        tellOfDrains();
+        agenda.in(Agenda.S / 2 + random.nextLong(2 * Agenda.S), () -> {
+            if (over || !node.drains()) return;
+            if (random.nextBoolean()) stop(node, random.nextLong(Agenda.S / 2, 2 * Agenda.S));
+            undrain(node);
+        });
+    }
+
+    private void undrain(SimulatedNode node) {
+        node.drain(false);
+        tellOfDrains();
+    }
+
+    /** Who drains says so several times a second; so everybody knows soon. */
+    private void tellOfDrains() {
+        for (SimulatedNode each : nodes) agenda.in(random.nextLong(300 * Agenda.MS), () -> tellOfDrains(each));
+    }
+
+    private void tellOfDrains(SimulatedNode node) {
+        node.onDrainers(nodes.stream().filter(SimulatedNode::drains).map(SimulatedNode::nodeId).collect(Collectors.toSet()));
     }
 
     private void startAgain(SimulatedNode node, long ns) { agenda.in(ns, () -> start(node)); }
@@ -112,6 +156,7 @@ final class Faults {
         if (node.isUp()) return;
         node.start();
         invariants.onStart(node);
+        tellOfDrains(node);
     }
 
     private void loss(long ns) {
@@ -138,5 +183,6 @@ final class Faults {
         link.delay(250 * Agenda.US);
         link.mendAll();
         for (SimulatedNode each : nodes) start(each);
+        for (SimulatedNode each : nodes) undrain(each);
     }
 }

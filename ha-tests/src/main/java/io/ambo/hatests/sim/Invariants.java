@@ -1,6 +1,7 @@
 package io.ambo.hatests.sim;
 
 import io.ambo.cluster.ClusterCounter;
+import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
@@ -14,7 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * <li>a session has one owner in a view,
  * <li>a node that begins to take packets has every session that the open members of its view have had for a while,
  * <li>an established connection is never translated in another way, never reset by a node, and never stalls once all is well,
- * <li>in the end all nodes are in one view, open, and have equal tables.
+ * <li>in the end all nodes are in one view, open, and have equal tables; in redirect mode: each session is equal with all that are to have it,
+ * <li>in redirect mode the packets of an established session pass one node, as long as nothing changes.
  * </ol>
  */
 final class Invariants implements Traffic.Witness {
@@ -43,6 +44,9 @@ final class Invariants implements Traffic.Witness {
     private record Incarnation(int epoch, long created, int creator) {
         static Incarnation of(SessionRecord session) { return new Incarnation(session.epoch(), session.created(), session.creator()); }
     }
+
+    /** Who sent on a conversation's packet, and when. */
+    private record Forwarder(SimulatedNode node, long atNs) {}
 
     /** What is known of one key all over the cluster. */
     private static final class Tracked {
@@ -71,7 +75,10 @@ final class Invariants implements Traffic.Witness {
     private final Map<Long, Tracked> sessions = new LinkedHashMap<>();
     private final SessionRecord record = new SessionRecord();
     private final SessionKey found = new SessionKey();
+    private final Homes homes = new Homes();
+    private final Map<Integer, Forwarder> forwarders = new HashMap<>();
     private @Nullable Traffic traffic;
+    private boolean redirect;
     private @Nullable String violation;
     private final Set<Integer> subjects = new HashSet<>();
     private final int nodeCount;
@@ -90,7 +97,10 @@ final class Invariants implements Traffic.Witness {
     /** Until then deltas may be late. */
     void disturbed(long untilNs) { disturbedUntilNs = Math.max(disturbedUntilNs, untilNs); }
 
-    void watch(Traffic watched) { traffic = watched; }
+    void watch(Traffic watched, boolean inRedirectMode) {
+        traffic = watched;
+        redirect = inRedirectMode;
+    }
 
     /** What was violated first, or null. */
     @Nullable
@@ -127,6 +137,11 @@ final class Invariants implements Traffic.Witness {
 
     private static boolean isLive(@Nullable SessionRecord session) { return session != null && !session.has(SessionRecord.CLOSED); }
 
+    /** Whether a node is to have a session that is as the record says. */
+    private boolean isHome(SimulatedNode node, SessionKey key, SessionRecord session) {
+        return !redirect || homes.has(node.cluster().view(), node.id.value(), key, session);
+    }
+
     // After every change of a table
 
     private void changed(int node, SessionKey key, @Nullable SessionRecord before, @Nullable SessionRecord after) {
@@ -142,6 +157,10 @@ final class Invariants implements Traffic.Witness {
         boolean begins = after != null && isLive(after) && !(same && isLive(before));
         if (after != null && begins && closedHere.contains(Incarnation.of(after)))
             fail(nodes.get(node) + " has revived a closed session: " + name(key), conversation(key));
+        if (after != null && begins && after.creator() == nodes.get(node).nodeId()) {
+            Conversation opened = conversation(key);
+            if (redirect && opened != null && before == null && tracked.isHeld()) opened.openedTwice();
+        }
         if (begins || isLive(before) && !isLive(after)) note(node, key, after);
         if (isLive(after)) {
             if (tracked.sinceNs[node] < 0) tracked.sinceNs[node] = agenda.nowNs();
@@ -221,6 +240,7 @@ final class Invariants implements Traffic.Witness {
                 if (peer == node || sinceNs < 0 || agenda.nowNs() - sinceNs < SETTLED_NS || !areTogether(node, peer)) continue;
                 Conversation conversation = conversation(each.key);
                 if (conversation == null || !conversation.mustLive()) continue;
+                if (!peer.table().read(each.key, record) || !isHome(node, each.key, record) || !isHome(peer, each.key, record)) continue;
                 fail(node + " takes packets before its table is equal: " + peer + " has " + conversation, conversation);
             }
         }
@@ -252,8 +272,9 @@ final class Invariants implements Traffic.Witness {
 
     /** Members of one view that know the same of a session agree about its owner. */
     void checkOwners() {
-        Map<Long, List<SimulatedNode>> views = new TreeMap<>();
-        for (SimulatedNode each : nodes) if (each.isUp()) views.computeIfAbsent(each.viewNumber(), number -> new ArrayList<>()).add(each);
+        Map<List<Object>, List<SimulatedNode>> views = new LinkedHashMap<>();
+        for (SimulatedNode each : nodes)
+            if (each.isUp()) views.computeIfAbsent(List.of(each.viewNumber(), each.drainers()), same -> new ArrayList<>()).add(each);
         for (List<SimulatedNode> view : views.values()) for (Tracked each : sessions.values()) checkOwner(view, each);
     }
 
@@ -287,6 +308,17 @@ final class Invariants implements Traffic.Witness {
         }
     }
 
+    /** Redirect mode: packets of an established session pass the same node, its owner, as long as nothing changes. */
+    @Override
+    public void onForwarded(Conversation conversation, SimulatedNode node) {
+        if (!redirect || !conversation.mustLive()) return;
+        long calmSinceNs = Math.max(unitedSinceNs, disturbedUntilNs);
+        if (unitedSinceNs == Long.MAX_VALUE || agenda.nowNs() - calmSinceNs < UNITED_NS) return;
+        Forwarder before = forwarders.put(conversation.id, new Forwarder(node, agenda.nowNs()));
+        if (before == null || before.node() == node || before.atNs() - calmSinceNs < UNITED_NS) return;
+        fail(before.node() + " and " + node + " both forward packets of " + conversation, conversation);
+    }
+
     @Override
     public void onEstablished(Conversation conversation, End seenAs) {
         Tracked tracked = sessions.get(conversation.keyHash);
@@ -299,12 +331,16 @@ final class Invariants implements Traffic.Witness {
      */
     @Override
     public void onTranslatedAnew(Conversation conversation, End seenAs, End now) {
+        if (conversation.isOpenedTwice()) return;
         if (agenda.nowNs() - Math.max(unitedSinceNs, disturbedUntilNs) > UNITED_NS)
             onWrong(conversation, "the server knows the client as " + seenAs + ", and now a packet of it comes from " + now);
     }
 
     @Override
-    public void onWrong(Conversation conversation, String what) { fail(what + ": " + conversation, conversation); }
+    public void onWrong(Conversation conversation, String what) {
+        // Redirect mode: a packet that may open a session opens another one at a member that does not have it, and there it is translated in another way.
+        if (!conversation.isOpenedTwice()) fail(what + ": " + conversation, conversation);
+    }
 
     // In the end
 
@@ -319,12 +355,14 @@ final class Invariants implements Traffic.Witness {
         SessionRecord one = new SessionRecord();
         SessionRecord other = new SessionRecord();
         for (Tracked each : sessions.values()) {
-            boolean here = nodes.getFirst().table().read(each.key, one) && isLive(one);
-            for (SimulatedNode peer : nodes) {
-                boolean there = peer.table().read(each.key, other) && isLive(other);
-                if (here != there) return blame(each, (here ? nodes.getFirst() : peer) + " alone has " + name(each.key));
-                if (here && !sameSession(one, other))
-                    return blame(each, nodes.getFirst() + " and " + peer + " differ in " + name(each.key));
+            for (SimulatedNode node : nodes) {
+                if (!node.table().read(each.key, one) || !isLive(one) || !isHome(node, each.key, one)) continue;
+                for (SimulatedNode peer : nodes) {
+                    if (!isHome(peer, each.key, one)) continue;
+                    if (!peer.table().read(each.key, other) || !isLive(other))
+                        return blame(each, node + " has, and " + peer + " has not, " + name(each.key));
+                    if (!sameSession(one, other)) return blame(each, node + " and " + peer + " differ in " + name(each.key));
+                }
             }
         }
         return null;

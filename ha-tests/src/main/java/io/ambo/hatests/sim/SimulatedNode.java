@@ -16,6 +16,7 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.HybridClock;
 import io.ambo.node.config.Config;
+import io.ambo.node.datapath.Redirection;
 import io.ambo.node.datapath.SteppedWorker;
 import io.ambo.node.packet.DropReason;
 import java.net.InetAddress;
@@ -23,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +39,10 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
 
         /** The node begins to take packets, or no longer does. */
         void onTraffic(SimulatedNode node, boolean takes);
+
+        /** A node by its id, whether it is up or not; null: there is none. */
+        @Nullable
+        SimulatedNode node(int nodeId);
     }
 
     private static final ClusterKey KEY = ClusterKey.of("the nodes of a simulation trust each other".getBytes(StandardCharsets.US_ASCII));
@@ -57,6 +63,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     private final SyncLink link;
     private final Parts parts;
     private final Config config;
+    private final boolean redirects;
     private final Outside outside;
     private final WatchedTable.Watch watch;
     private final SimulatedRoutes routes = new SimulatedRoutes();
@@ -67,6 +74,10 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     private @Nullable HybridClock hybridClock;
     private @Nullable Cluster cluster;
     private @Nullable SteppedWorker worker;
+    private @Nullable SimulatedRedirection redirection;
+    /** Node ids that this one knows to drain. */
+    private Set<Integer> drainers = Set.of();
+    private boolean drains;
     private SyncLink.@Nullable Member member;
     private GateState gate = new GateState(false, 0, 0, "down");
     private int life;
@@ -77,10 +88,12 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     private long turnAtNs = Long.MAX_VALUE;
     private long timerAtNs = Long.MAX_VALUE;
 
-    SimulatedNode(int index, Config config, Agenda agenda, EventLog log, SplittableRandom random, SyncLink link, Parts parts,
+    SimulatedNode(int index, Config config, boolean redirects, Agenda agenda, EventLog log, SplittableRandom random, SyncLink link,
+            Parts parts,
             Outside outside, WatchedTable.Watch watch) {
         this.index = index;
         this.config = config;
+        this.redirects = redirects;
         this.agenda = agenda;
         this.log = log;
         this.random = random;
@@ -96,6 +109,27 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     boolean isUp() { return cluster != null; }
 
     boolean takesTraffic() { return takesTraffic; }
+
+    /** No packets come here, as long as others take some. */
+    boolean drains() { return drains; }
+
+    void drain(boolean begins) {
+        if (drains == begins) return;
+        log.add(EventLog.CLUSTER, id.name(), begins ? "drains" : "drains no longer");
+        drains = begins;
+    }
+
+    /** What it knows of who drains. */
+    Set<Integer> drainers() { return drainers; }
+
+    void onDrainers(Set<Integer> nodeIds) {
+        int of = life;
+        run(() -> {
+            if (!isUp() || life != of) return;
+            drainers = Set.copyOf(nodeIds);
+            cluster().draining(drainers);
+        });
+    }
 
     GateState gate() { return gate; }
 
@@ -129,7 +163,8 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
         table = new WatchedTable(parts.table(file), watch);
         gate = new GateState(false, 0, 0, "starting");
         hybridClock = new HybridClock(clock, AHEAD_LIMIT_MS);
-        ClusterSettings settings = new ClusterSettings("simulation", id.name(), InetAddress.getLoopbackAddress(), ClusterSettings.Mode.SYNC,
+        ClusterSettings settings = new ClusterSettings("simulation", id.name(), InetAddress.getLoopbackAddress(),
+                redirects ? ClusterSettings.Mode.REDIRECT : ClusterSettings.Mode.SYNC,
                 new ClusterSettings.Tcp(ClusterSettings.PORT, java.util.List.of()), KEY, TIMING, LIMITS);
         member = link.new Member(id, index, this);
         try {
@@ -137,6 +172,8 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
         } catch (ClusterException impossible) {
             throw new IllegalStateException(impossible);
         }
+        drainers = Set.of();
+        redirection = redirects ? new SimulatedRedirection(this, cluster, link, log, outside) : null;
         worker = new SteppedWorker(config, routes, table, this, clock, new SteppedWorker.Room(160, 1700), this);
         turnAtNs = Long.MAX_VALUE;
         timerAtNs = Long.MAX_VALUE;
@@ -169,6 +206,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
         life++;
         cluster = null;
         worker = null;
+        redirection = null;
         member = null;
         paused = false;
         backlog.clear();
@@ -258,6 +296,26 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
             worker().receive(conversation, port, frame);
             afterWork();
         });
+    }
+
+    /** Redirect mode: a member hands over a packet. */
+    void receiveHanded(int zone, int hops, int ingress, int sender, byte[] frame) {
+        if (!isUp() || paused && ++held > HELD_BY_RINGS) return;
+        int of = life;
+        run(() -> {
+            if (life != of || !inView(sender)) return;
+            worker().tick();
+            worker().receiveHanded(EndFrames.conversation(frame), zone, hops, ingress, sender, frame);
+            afterWork();
+        });
+    }
+
+    /** Redirect mode: a member says whose packets with some ends are. */
+    void onOwner(SessionKey ends, int owner, boolean isOwner) {
+        if (redirection == null || !inView(owner)) return;
+        if (isOwner) redirection.learn(ends, owner);
+        else
+            redirection.forget(ends, owner);
     }
 
     private void afterWork() {
@@ -362,6 +420,9 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
 
     @Override
     public StrayOutlet strays() { return cluster().strays(0); }
+
+    @Override
+    public Redirection redirection() { return redirection == null ? Redirection.NONE : redirection; }
 
     @Override
     public String toString() { return id.name(); }

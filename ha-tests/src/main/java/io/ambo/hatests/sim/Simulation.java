@@ -56,16 +56,15 @@ public final class Simulation implements SimulatedNode.Outside {
     private Simulation(long seed, Parts parts) {
         this.seed = seed;
         SplittableRandom random = new SplittableRandom(seed);
-        scenario = Scenario.of(random);
+        scenario = Scenario.of(seed, random);
         List<String> names = List.of(NAMES).subList(0, scenario.nodes());
         invariants = new Invariants(agenda, log, nodes, names);
         link = new SyncLink(agenda, log, random.split(), scenario);
         for (int i = 0; i < names.size(); i++)
-            nodes.add(new SimulatedNode(i, SimulatedConfig.of(names.get(i), names, parts.tombstoneMs()), agenda, log, random.split(), link,
-                    parts,
-                    this, invariants.of(i)));
+            nodes.add(new SimulatedNode(i, SimulatedConfig.of(names.get(i), names, parts.tombstoneMs()), scenario.redirect(), agenda, log,
+                    random.split(), link, parts, this, invariants.of(i)));
         traffic = new Traffic(agenda, log, random.split(), scenario, nodes, invariants);
-        invariants.watch(traffic);
+        invariants.watch(traffic, scenario.redirect());
         faults = new Faults(agenda, log, random.split(), link, nodes, scenario, invariants);
         for (SimulatedNode each : nodes) agenda.at(random.nextLong(1500 * Agenda.MS), () -> faults.start(each));
         agenda.at(FIRST_PACKET_NS, () -> traffic.start(LAST_OPEN_NS - FIRST_PACKET_NS));
@@ -123,6 +122,12 @@ public final class Simulation implements SimulatedNode.Outside {
     }
 
     // What the nodes tell
+
+    @Override
+    public @Nullable SimulatedNode node(int nodeId) {
+        for (SimulatedNode each : nodes) if (each.id.value() == nodeId) return each;
+        return null;
+    }
 
     @Override
     public void onSent(SimulatedNode node, int conversation, int port, byte[] frame) { traffic.onSent(node, conversation, port, frame); }

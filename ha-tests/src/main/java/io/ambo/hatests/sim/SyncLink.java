@@ -90,6 +90,12 @@ final class SyncLink {
         return delay;
     }
 
+    /** Brings a datagram to a node: it may be lost, and overtakes others. */
+    void carry(int from, int to, Runnable arrive) {
+        if (cut[from][to] || random.nextDouble() < loss) return;
+        agenda.in(delayNs(), () -> { if (!cut[from][to]) arrive.run(); });
+    }
+
     private boolean breaksPromise() { return !keepsPromises && brokenPromises > 0 && random.nextDouble() < brokenPromises; }
 
     /** @param number of the sender's view */

@@ -22,6 +22,9 @@ final class Traffic implements Conversation.Network {
 
         void onTranslatedAnew(Conversation conversation, End seenAs, End now);
 
+        /** A node sends on a packet of it. */
+        void onForwarded(Conversation conversation, SimulatedNode node);
+
         void onWrong(Conversation conversation, String what);
     }
 
@@ -156,13 +159,11 @@ final class Traffic implements Conversation.Network {
     }
 
     private @Nullable SimulatedNode choose(int preferred) {
-        if (preferred >= 0 && nodes.get(preferred).takesTraffic()) return nodes.get(preferred);
-        int taking = 0;
-        for (SimulatedNode each : nodes) if (each.takesTraffic()) taking++;
-        if (taking == 0) return null;
-        int chosen = random.nextInt(taking);
-        for (SimulatedNode each : nodes) if (each.takesTraffic() && chosen-- == 0) return each;
-        return null;
+        List<SimulatedNode> taking = nodes.stream().filter(SimulatedNode::takesTraffic).toList();
+        List<SimulatedNode> staying = taking.stream().filter(node -> !node.drains()).toList();
+        List<SimulatedNode> among = staying.isEmpty() ? taking : staying;
+        if (preferred >= 0 && among.contains(nodes.get(preferred))) return nodes.get(preferred);
+        return among.isEmpty() ? null : among.get(random.nextInt(among.size()));
     }
 
     private boolean isLost() { return !calm && random.nextDouble() < scenario.packetLoss(); }
@@ -186,6 +187,7 @@ final class Traffic implements Conversation.Network {
         if (packet.isIcmpError() || packet.protocol() != conversation.protocol) return;
         check(node, conversation, toServer);
         conversation.forwarded(agenda.nowNs());
+        witness.onForwarded(conversation, node);
         log.add(id, node.id.name(), "forwards to the " + (toServer ? "server" : "client"));
         if (isLost()) return;
         agenda.in(delayNs(), () -> {

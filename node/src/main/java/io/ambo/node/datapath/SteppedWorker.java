@@ -55,6 +55,8 @@ public final class SteppedWorker {
         DeltaPublisher publisher();
 
         StrayOutlet strays();
+
+        default Redirection redirection() { return Redirection.NONE; }
     }
 
     /** What became of frames. A frame of which nothing is told waits inside: for its delta, its neighbour, its peer, or its first fragment. */
@@ -119,7 +121,7 @@ public final class SteppedWorker {
         };
         StrayOutlet strays = membership.strays();
         pipeline = new PacketPipeline(new WorkerContext(io, routes, sessions, membership.publisher(),
-                (keyHash, zone, memory, frame, length) -> io.handOver(strays, keyHash, zone, frame, length), Redirection.NONE,
+                (keyHash, zone, memory, frame, length) -> io.handOver(strays, keyHash, zone, frame, length), membership.redirection(),
                 FastPath.NONE, counts,
                 identity,
                 membership::hasPeers, drops.newRow(), counters.newRow(), Datapath.limits(config), SILENT), policy);
@@ -141,9 +143,20 @@ public final class SteppedWorker {
 
     /** A peer handed over a frame that came from this zone there. */
     public void receiveStray(long label, int zone, byte[] frame) {
+        receiveHanded(label, zone, Geneve.FINAL, 0, 0, frame);
+    }
+
+    /**
+     * The same in redirect mode.
+     *
+     * @param hops    see {@link Geneve}
+     * @param ingress the member that it came in at
+     * @param sender  the member that hands it over
+     */
+    public void receiveHanded(long label, int zone, int hops, int ingress, int sender, byte[] frame) {
         long at = io.take(label, frame);
         if (at < 0) return;
-        long handed = HandedFrame.overwrite(io.memory(), at, zone, Geneve.FINAL, 0, 0);
+        long handed = HandedFrame.overwrite(io.memory(), at, zone, hops, ingress, sender);
         pipeline.processHanded(handed, frame.length - (int) (handed - at));
         io.settle();
     }
