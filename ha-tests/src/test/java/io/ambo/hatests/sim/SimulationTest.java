@@ -14,7 +14,7 @@ class SimulationTest {
     private static final int SEEDS = 200;
     /** So many seeds at most until a mistake shows. */
     private static final int SEEDS_TO_FIND = 60;
-    /** Redirect mode: seeds that have found what is not mended yet; see the README, What is not reached. */
+    /** Seeds that have found what is not mended yet; see the README, What is not reached. */
     private static final Set<Long> OPEN = Set.of(15L);
 
     @BeforeAll
