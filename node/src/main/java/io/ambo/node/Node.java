@@ -104,8 +104,6 @@ public final class Node implements AutoCloseable {
         int workers = Datapath.workerCount(config, network);
         ClusterEvents events = new ClusterEvents(program);
         KeyFile keys = new KeyFile(config.cluster().keyFile());
-        // A member that rehearses would be slow for the others, and take its sessions at a tenth of the pace.
-        rehearsal.join();
         Cluster cluster = part(join(config, keys.key(), workers, sessions, hybridClock, clock, events));
         keys.onChange(cluster::rekey);
         RunningConfig running = new RunningConfig(file, config, keys);
@@ -121,6 +119,7 @@ public final class Node implements AutoCloseable {
         datapath.start();
         redirects.onView(cluster.view());
         redirects.start(cluster::sendRedirectHello);
+        rehearsal.join();
         AddressKeeper addresses = part(addressKeeper(config, network, program, cluster, new SettingsCheck(cluster, running), clock));
         keeper = addresses;
         events.attach(addresses);

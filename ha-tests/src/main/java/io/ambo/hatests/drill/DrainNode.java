@@ -1,15 +1,16 @@
 package io.ambo.hatests.drill;
 
-import io.ambo.hatests.lab.Command;
-import io.ambo.hatests.lab.JvmCommand;
+import io.ambo.cluster.cli.AmboCli;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.LabNode;
-import java.time.Duration;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.List;
+import java.util.Map;
 
 /** {@code ambo drain a}, asked of b: a's addresses and sessions go to b while everything talks; then they come back. */
 final class DrainNode implements Drill {
     private static final int CONNECTIONS = 100, NEW_CONNECTIONS = 200;
-    private static final Duration LIMIT = Duration.ofSeconds(40);
 
     @Override
     public String name() { return "drain"; }
@@ -39,8 +40,8 @@ final class DrainNode implements Drill {
             lab.viaGateways();
 
             run.progress("ambo undrain a");
-            Command.Outcome undrained = ambo(lab.b(), "undrain", "a");
-            run.check("ambo undrain ends with 0", undrained.status() == 0, undrained.output().strip());
+            Said undrained = ambo(lab.b(), "undrain", "a");
+            run.check("ambo undrain ends with 0", undrained.status() == 0, undrained.text());
             lab.awaitGatewaysOn(lab.a());
             traffic.checkNewConnections("after the drain", NEW_CONNECTIONS);
             traffic.checkNothingLost("until a had its addresses back");
@@ -51,18 +52,19 @@ final class DrainNode implements Drill {
     static void drain(DrillRun run, LabNode asked, String node) {
         run.progress("ambo drain " + node + ", asked of " + asked.name());
         long beganNs = System.nanoTime();
-        Command.Outcome drained = ambo(asked, "drain", node, "--deadline", "20");
+        Said drained = ambo(asked, "drain", node, "--deadline", "20");
         run.figure("ambo drain " + node + " took", (System.nanoTime() - beganNs) / 1e6, "ms");
         run.check("ambo drain " + node + " ends with 0", drained.status() == 0,
-                drained.output().strip().lines().reduce((first, last) -> last).orElse(""));
+                drained.text().lines().reduce((first, last) -> last).orElse(""));
     }
 
-    private static Command.Outcome ambo(LabNode node, String... words) {
-        String[] command = new String[words.length + 3];
-        command[0] = "env";
-        command[1] = "AMBO_SOCKET=" + node.controlSocket();
-        command[2] = JvmCommand.home().resolve("ambo").toString();
-        System.arraycopy(words, 0, command, 3, words.length);
-        return Command.attempt(LIMIT, command);
+    /** The command line, in this process: the launcher would wait for the build that this may be a part of. */
+    private static Said ambo(LabNode node, String... words) {
+        StringWriter said = new StringWriter();
+        PrintWriter out = new PrintWriter(said);
+        int status = AmboCli.run(List.of(words), Map.of("AMBO_SOCKET", node.controlSocket().toString(), "COLUMNS", "200"), out, out);
+        return new Said(status, said.toString().strip());
     }
+
+    private record Said(int status, String text) {}
 }

@@ -4,7 +4,6 @@ import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaReader;
 import io.ambo.cluster.replication.DeltaWriter;
 import io.ambo.cluster.replication.MalformedMessage;
-import io.ambo.cluster.resync.ResyncRehearsal;
 import io.ambo.cluster.session.ChronicleSessionTable;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
@@ -43,8 +42,6 @@ final class Rehearsal {
     private static final int HEADROOM = 256;
     private static final int FRAMES = 512;
     private static final int CAPACITY = 4096;
-    private static final int RESYNC_ROUNDS = 3;
-    private static final long LONGEST_RESYNC_NS = 500_000_000L;
     private static final long MAC_A = 0x020000000001L;
     private static final long MAC_B = 0x020000000002L;
     private static final long MAPPED = PacketView.IPV4_MAPPED_PREFIX;
@@ -108,9 +105,6 @@ final class Rehearsal {
                     rehearsal.play(played, table, peer);
                     played++;
                 }
-                empty(table);
-                empty(peer);
-                ResyncRehearsal.run(table, peer, clock, RESYNC_ROUNDS, LONGEST_RESYNC_NS);
                 return played;
             }
         } catch (IOException failed) {
