@@ -6,11 +6,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /** Transports in one process: a thread for each receiver, delivery in order unless told otherwise. */
 public final class MemoryNetwork {
+    /** What is overtaken comes at the latest when the network has been silent for so long. */
+    private static final long LONGEST_DELAY_MS = 10;
+
     private final Map<NodeId, Port> ports = new LinkedHashMap<>();
     private long views;
     private volatile @Nullable RandomGenerator chaos;
@@ -97,8 +101,15 @@ public final class MemoryNetwork {
 
         void post(Runnable delivery) {
             queue.add(delivery);
-            Runnable late = delayed;
-            delayed = null;
+            postDelayed();
+        }
+
+        private void postDelayed() {
+            Runnable late;
+            synchronized (MemoryNetwork.this) {
+                late = delayed;
+                delayed = null;
+            }
             if (late != null) queue.add(late);
         }
 
@@ -111,7 +122,12 @@ public final class MemoryNetwork {
 
         private void run() {
             try {
-                while (true) queue.take().run();
+                while (true) {
+                    Runnable next = queue.poll(LONGEST_DELAY_MS, TimeUnit.MILLISECONDS);
+                    if (next == null) postDelayed();
+                    else
+                        next.run();
+                }
             } catch (InterruptedException e) {
                 queue.clear();
             }
