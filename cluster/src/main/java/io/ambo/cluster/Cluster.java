@@ -12,7 +12,6 @@ import io.ambo.cluster.replication.DirtyBuckets;
 import io.ambo.cluster.replication.NodeStateCodec;
 import io.ambo.cluster.replication.Questions;
 import io.ambo.cluster.replication.Replicator;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.resync.BucketSync;
 import io.ambo.cluster.resync.Rehoming;
@@ -64,7 +63,6 @@ public final class Cluster implements AutoCloseable {
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
     /** The view without those that drain. Both are written under this object's lock. */
-    private volatile View owners;
     private Set<Integer> draining = Set.of();
     private final Set<NodeId> lostHosts = new HashSet<>();
     private volatile boolean hasLivingPeers;
@@ -115,7 +113,6 @@ public final class Cluster implements AutoCloseable {
         this.listener = listener;
         local = NodeId.of(settings.node());
         view = new View(0, local, List.of(local));
-        owners = view;
         names.put(local.value(), local.name());
         DirtyBuckets dirty = new DirtyBuckets();
         boolean redirect = settings.mode() == ClusterSettings.Mode.REDIRECT;
@@ -155,11 +152,6 @@ public final class Cluster implements AutoCloseable {
         return replicator.publisher(worker);
     }
 
-    /** Where a worker of a simulation hands over a stray, by way of the transport: always the same object for the same number, to be used by that worker's thread only. */
-    public StrayOutlet strays(int worker) {
-        return replicator.outlet(worker);
-    }
-
     public NodeId local() { return local; }
 
     public View view() { return view; }
@@ -173,7 +165,7 @@ public final class Cluster implements AutoCloseable {
 
     /** True when this node answers for the session's expiry: the record names it, or the named node is gone or drains and this one is the heir. */
     public boolean owns(SessionKey key, SessionRecord session) {
-        return Ownership.owner(owners, key, session.owner()) == local.value();
+        return Ownership.owner(view, key, session.owner()) == local.value();
     }
 
     /**
@@ -191,7 +183,10 @@ public final class Cluster implements AutoCloseable {
     /** Members that shall own nothing, by node id. While others are there, those are the owners of all that these have opened. */
     public synchronized void draining(Set<Integer> nodeIds) {
         draining = Set.copyOf(nodeIds);
-        owners = owners(view, draining);
+        View now = view.draining(draining);
+        if (now.equals(view)) return;
+        tell(now);
+        bucketSync.onDraining(now);
     }
 
     /** A peer's host does not answer any more: the view is asked to go on without it, unless it answers the transport's own question. */
@@ -220,16 +215,20 @@ public final class Cluster implements AutoCloseable {
         return false;
     }
 
-    private static View owners(View view, Set<Integer> draining) {
-        List<NodeId> left = view.members().stream().filter(member -> !draining.contains(member.value())).toList();
-        return left.isEmpty() ? view : new View(view.id(), view.local(), left);
-    }
-
-    private synchronized void view(View now) {
-        view = now;
-        owners = owners(now, draining);
+    private synchronized View onMembers(Transport.Membership membership) {
+        View now = membership.view().draining(draining);
         lostHosts.retainAll(now.members());
         hasLivingPeers = hasLivingPeers(now);
+        // Peers count from here on: what workers change after this line is published.
+        tell(now);
+        bucketSync.onMembership(new Transport.Membership(now, membership.parts(), membership.clash()));
+        return now;
+    }
+
+    private void tell(View now) {
+        view = now;
+        replicator.onView(now);
+        if (rehoming != null) rehoming.onView(now);
     }
 
     /** Redirect mode: the membership has changed a moment ago, and sessions are on their way to where they belong now. */
@@ -331,17 +330,12 @@ public final class Cluster implements AutoCloseable {
         @Override
         public void onMembership(Transport.Membership membership) {
             View before = view;
-            View now = membership.view();
-            view(now);
+            View now = onMembers(membership);
             for (NodeId member : now.members()) names.put(member.value(), member.name());
             count(ClusterCounter.VIEWS);
-            // Peers count from here on: what workers change after this line is published.
-            replicator.onView(now);
             for (NodeId member : before.members()) if (!now.members().contains(member)) receiver.onPeerLeft(member);
             LOG.info("View {}: {}", now.id(), now.members());
             events.add(EventLog.Kind.VIEW, viewText(before, now));
-            bucketSync.onMembership(membership);
-            if (rehoming != null) rehoming.onView(now);
             guarded(() -> listener.onView(now));
         }
 

@@ -17,15 +17,6 @@ public interface ClusterListener {
     /** A peer has merged the delta that was published with this ticket. */
     void onAcknowledged(int worker, long ticket);
 
-    /**
-     * A peer met a packet whose session it does not know, and has no way to hand it over but this cluster's transport ({@link Cluster#strays}): in simulations.
-     * Nodes hand packets over in Geneve.
-     *
-     * @param zone  number of the zone that it came from
-     * @param frame from the Ethernet header on; the callee's
-     */
-    default void onStray(int zone, byte[] frame) {}
-
     /** Membership changed. */
     void onView(View view);
 

@@ -13,7 +13,6 @@ public class RecordingListener implements ClusterListener {
     public final AtomicLong applied = new AtomicLong();
     public final AtomicLong lastAppliedNs = new AtomicLong();
     public final Queue<Long> acknowledged = new ConcurrentLinkedQueue<>();
-    public final Queue<byte[]> strays = new ConcurrentLinkedQueue<>();
     public final List<View> views = new CopyOnWriteArrayList<>();
     public final List<GateState> gates = new CopyOnWriteArrayList<>();
     public final AtomicLong viewAtNs = new AtomicLong();
@@ -30,9 +29,6 @@ public class RecordingListener implements ClusterListener {
 
     @Override
     public void onAcknowledged(int worker, long ticket) { acknowledged.add(ticket); }
-
-    @Override
-    public void onStray(int zone, byte[] frame) { strays.add(frame); }
 
     @Override
     public void onView(View view) {

@@ -9,22 +9,21 @@ public final class Ownership {
     private Ownership() {}
 
     /**
-     * The owner that counts: the recorded one while it is a member, else the one that rendezvous hashing over the members names, so that a dead node's
-     * sessions spread evenly and move no more than they must.
+     * The owner that counts: the recorded one while it is a member and does not drain, else the one that rendezvous hashing over the members names, so that a dead node's
+     * sessions spread evenly and move no more than they must. When all drain, the recorded one goes on.
      *
      * @param recorded node id in the record
      * @return node id
      */
-    public static int owner(View view, SessionKey key, int recorded) { return view.contains(recorded) ? recorded : heir(view, key); }
-
-    /** The member with the highest weight for this key. */
-    public static int heir(View view, SessionKey key) {
-        NodeId best = highest(view, key.hash(), 0);
-        return (best == null ? view.local() : best).value();
+    public static int owner(View view, SessionKey key, int recorded) {
+        if (view.mayOwn(recorded)) return recorded;
+        NodeId heir = highest(view, key.hash(), 0);
+        if (heir == null) return view.local().value();
+        return view.drains(heir.value()) && view.contains(recorded) ? recorded : heir.value();
     }
 
     /**
-     * The member with the highest weight for a key with this hash.
+     * The highest member for a key with this hash: of those that do not drain, if there is any, the one with the most weight.
      *
      * @param excluded node id of a member that does not count; 0: all count
      * @return null when no other is there
@@ -34,7 +33,7 @@ public final class Ownership {
         NodeId best = null;
         for (int i = 0; i < members.size(); i++) {
             NodeId member = members.get(i);
-            if (member.value() != excluded && (best == null || isAbove(keyHash, member, best))) best = member;
+            if (member.value() != excluded && (best == null || isAbove(view, keyHash, member, best))) best = member;
         }
         return best;
     }
@@ -45,13 +44,15 @@ public final class Ownership {
         NodeId best = null;
         for (int i = 0; i < members.size(); i++) {
             NodeId member = members.get(i);
-            if (member.value() == excluded || member.value() == top.value() || !isAbove(keyHash, top, member)) continue;
-            if (best == null || isAbove(keyHash, member, best)) best = member;
+            if (member.value() == excluded || member.value() == top.value() || !isAbove(view, keyHash, top, member)) continue;
+            if (best == null || isAbove(view, keyHash, member, best)) best = member;
         }
         return best;
     }
 
-    private static boolean isAbove(long hash, NodeId one, NodeId other) {
+    private static boolean isAbove(View view, long hash, NodeId one, NodeId other) {
+        boolean drains = view.drains(one.value());
+        if (drains != view.drains(other.value())) return !drains;
         int byWeight = Long.compare(weight(hash, one), weight(hash, other));
         return byWeight == 0 ? one.value() < other.value() : byWeight > 0;
     }

@@ -1,22 +1,41 @@
 package io.ambo.cluster.membership;
 
 import java.util.List;
+import java.util.Set;
 
 /**
- * Who is in the cluster, as one step of the membership protocol.
+ * Who is in the cluster, as one step of the membership protocol, and who of them is to be left alone.
  *
- * @param id      grows with every view this node installs
- * @param local   this node
- * @param members all nodes, this one included, the longest-standing first
+ * @param id       grows with every view this node installs
+ * @param local    this node
+ * @param members  all nodes, this one included, the longest-standing first
+ * @param draining node ids of members that own nothing as long as there are others; each node learns that in its own time
  */
-public record View(long id, NodeId local, List<NodeId> members) {
+public record View(long id, NodeId local, List<NodeId> members, Set<Integer> draining) {
     public View {
         members = List.copyOf(members);
+        draining = Set.copyOf(draining);
+    }
+
+    /** Nobody drains. */
+    public View(long id, NodeId local, List<NodeId> members) { this(id, local, members, Set.of()); }
+
+    /** The same members, of whom these drain. */
+    public View draining(Set<Integer> nodeIds) {
+        return new View(id, local, members, nodeIds);
     }
 
     public boolean contains(int nodeId) {
         for (int i = 0; i < members.size(); i++) if (members.get(i).value() == nodeId) return true;
         return false;
+    }
+
+    /** A member, and not to be left alone. */
+    public boolean mayOwn(int nodeId) { return contains(nodeId) && !drains(nodeId); }
+
+    boolean drains(int nodeId) {
+        // Most of the time nobody does; asked for each packet.
+        return !draining.isEmpty() && draining.contains(nodeId);
     }
 
     /** True when nobody else is there. */

@@ -1,10 +1,8 @@
 package io.ambo.cluster.replication;
 
-import com.google.protobuf.UnsafeByteOperations;
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.cluster.ClusterException;
 import io.ambo.cluster.ClusterSettings.Limits;
-import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
@@ -13,8 +11,6 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
-import io.ambo.proto.sync.Stray;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -51,7 +47,6 @@ public final class Replicator implements AutoCloseable {
     private static final long GATHER_LONGER_NS = 1_000_000;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 2000;
-    private static final int STRAYS_PER_ROUND = 64;
 
     /** Hears of acknowledged tickets. */
     @FunctionalInterface
@@ -72,8 +67,6 @@ public final class Replicator implements AutoCloseable {
     private final CounterBank<ClusterCounter>.Row counters;
     private final DeltaRing[] rings;
     private final Publisher[] publishers;
-    private final StrayRing[] strays;
-    private final Outlet[] outlets;
     private final Wakeup wakeup = new Wakeup();
     private final ArrayBlockingQueue<Winner> winners = new ArrayBlockingQueue<>(WINNERS_WAITING);
     private final ConcurrentHashMap<Long, long[]> awaitingAck = new ConcurrentHashMap<>();
@@ -116,14 +109,10 @@ public final class Replicator implements AutoCloseable {
         // The last one is for what found no room in the others.
         rings = new DeltaRing[limits.workers() + 1];
         publishers = new Publisher[limits.workers()];
-        strays = new StrayRing[limits.workers()];
-        outlets = new Outlet[limits.workers()];
         view = new View(0, local, List.of(local));
         for (int ring = 0; ring < rings.length; ring++) rings[ring] = new DeltaRing(limits.ringSlots());
         for (int worker = 0; worker < publishers.length; worker++) {
             publishers[worker] = new Publisher(rings[worker], counters.newRow());
-            strays[worker] = new StrayRing();
-            outlets[worker] = new Outlet(strays[worker], counters.newRow());
         }
         latest = new int[Integer.highestOneBit(deltasPerBatch) * 4];
         superseded = new boolean[deltasPerBatch];
@@ -136,9 +125,6 @@ public final class Replicator implements AutoCloseable {
     public DeltaPublisher publisher(int worker) {
         return publishers[worker];
     }
-
-    /** As {@link #publisher}. */
-    public StrayOutlet outlet(int worker) { return outlets[worker]; }
 
     /**
      * Hands over the state of a session that found no room before. The resync thread only.
@@ -198,7 +184,6 @@ public final class Replicator implements AutoCloseable {
     /** One turn. @return how much was done */
     public int doWork() {
         int work = sendWinners();
-        for (StrayRing ring : strays) if (!ring.isEmpty()) work += ring.take(this::sendStray, STRAYS_PER_ROUND);
         writer.clear();
         if (directed != null) directed.begin(view);
         ticketCount = 0;
@@ -264,7 +249,6 @@ public final class Replicator implements AutoCloseable {
     private boolean hasWork() {
         if (!winners.isEmpty() || !running || practicesWanted > 0) return true;
         for (DeltaRing ring : rings) if (ring.waiting() > 0) return true;
-        for (StrayRing ring : strays) if (!ring.isEmpty()) return true;
         return false;
     }
 
@@ -331,24 +315,6 @@ public final class Replicator implements AutoCloseable {
         }
     }
 
-    /** To the one other member that rendezvous hashing names for this session. */
-    private void sendStray(long keyHash, int zone, byte[] frame) {
-        NodeId peer = Homes.directorOtherThanLocal(view, keyHash);
-        if (peer == null) {
-            counters.increment(ClusterCounter.STRAYS_UNSENT);
-            return;
-        }
-        byte[] message = SyncReceiver.message().setStray(Stray.newBuilder().setZone(zone).setFrame(UnsafeByteOperations.unsafeWrap(frame)))
-                .build()
-                .toByteArray();
-        try {
-            transport.sendTo(peer, message, 0, message.length);
-            counters.increment(ClusterCounter.STRAYS_SENT);
-        } catch (ClusterException e) {
-            counters.increment(ClusterCounter.SEND_FAILED);
-        }
-    }
-
     private int sendWinners() {
         int sent = 0;
         Winner winner = winners.poll();
@@ -375,27 +341,6 @@ public final class Replicator implements AutoCloseable {
             counters.add(ClusterCounter.WINNERS_SENT_BACK, writer.count());
         } catch (ClusterException e) {
             counters.increment(ClusterCounter.SEND_FAILED);
-        }
-    }
-
-    /** Lives on its worker's thread. */
-    private final class Outlet implements StrayOutlet {
-        private final StrayRing ring;
-        private final CounterBank<ClusterCounter>.Row row;
-
-        Outlet(StrayRing ring, CounterBank<ClusterCounter>.Row row) {
-            this.ring = ring;
-            this.row = row;
-        }
-
-        @Override
-        public boolean send(long keyHash, int zone, MemorySegment memory, long frame, int length) {
-            if (peers && ring.offer(keyHash, zone, memory, frame, length)) {
-                wakeup.signal();
-                return true;
-            }
-            row.increment(ClusterCounter.STRAYS_UNSENT);
-            return false;
         }
     }
 

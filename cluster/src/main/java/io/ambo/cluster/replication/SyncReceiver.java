@@ -12,7 +12,6 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.DeltaAck;
-import io.ambo.proto.sync.Stray;
 import io.ambo.proto.sync.SyncMessage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -205,18 +204,8 @@ public final class SyncReceiver {
             }
             case COMPARE, COMPARE_ANSWER, COMPARE_REPORT, CHUNK_ACK, ASK, ANSWER, REDIRECT_HELLO, REDIRECT_TO ->
                 resync.onMessage(sender, message);
-            case STRAY -> onStray(desk, message.getStray());
             case NODE_STATE -> onState(desk, sender, NodeStateCodec.decode(message));
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");
-        }
-    }
-
-    private void onStray(Desk desk, Stray stray) {
-        desk.counters.increment(ClusterCounter.STRAYS_RECEIVED);
-        try {
-            listener.onStray(stray.getZone(), stray.getFrame().toByteArray());
-        } catch (RuntimeException e) {
-            onListenerFailure(desk, e);
         }
     }
 

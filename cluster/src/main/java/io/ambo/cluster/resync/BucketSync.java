@@ -71,6 +71,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     /** Deltas that are on the way may be so old. */
     private static final long IN_FLIGHT_MS = 250;
     private static final long REPAIR_INTERVAL_MS = 200;
+    /** A member that cannot be reached is noticed within this time. */
+    private static final long NOTICED_WITHIN_MS = 10_000;
     private static final int SLICES_PER_TURN = 256;
     private static final long COMPARE_AGAIN_MS = 1000;
     private static final int MOST_STREAMS = 16;
@@ -152,6 +154,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private int nextSlice;
     private final Runnable gapWatch;
     private boolean roomIsLeft;
+    /** What goes again next has found no fault with the way out. */
+    private boolean isRepairExplained;
+    /** Members that were in a view with this node, and are no longer. */
+    private final Map<NodeId, Long> leftAtMs = new LinkedHashMap<>();
     private final SessionTable.Sweep onRepaired = this::repair;
     private long toldAtMs;
 
@@ -183,6 +189,11 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     /** As last told to the listener. Any thread. */
     public GateState gate() { return told; }
+
+    /** The same members, of whom others drain: tables have other sessions in common. */
+    public void onDraining(View now) {
+        post(() -> { if (view != null && view.members().equals(now.members())) view = now; });
+    }
 
     public void onMembership(Membership membership) { post(() -> membershipChanged(membership)); }
 
@@ -289,6 +300,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     private void membershipChanged(Membership membership) {
         View now = membership.view();
+        if (!membership.parts().isEmpty()) tellWhatWasSeenApart(now);
+        noteWhoLeft(now);
         view = now;
         streams.removeIf(stream -> !now.members().contains(stream.peer()));
         toCompare.keySet().retainAll(now.members());
@@ -302,6 +315,40 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         retry.forEach((peer, request) -> {
             if (now.members().contains(peer)) answer(peer, request);
         });
+    }
+
+    private void noteWhoLeft(View now) {
+        View before = view;
+        long nowMs = clock.monotonicMs();
+        if (before != null) for (NodeId member : before.members()) if (!now.members().contains(member)) leftAtMs.put(member, nowMs);
+        leftAtMs.keySet().removeAll(now.members());
+    }
+
+    /**
+     * Separated parts have met. The digests say nothing of sequence numbers, and the members of the other parts have not heard of the packets that passed here
+     * meanwhile; who believes that it has seen a session whole would refuse the next ones.
+     */
+    private void tellWhatWasSeenApart(View now) {
+        long sinceMs = Long.MAX_VALUE;
+        for (NodeId member : now.members()) {
+            boolean isNew = !member.equals(local) && (view == null || !view.members().contains(member));
+            if (isNew) sinceMs = Math.min(sinceMs, leftAtMs.getOrDefault(member, Long.MIN_VALUE));
+        }
+        // Others have gone on without this node, which has noticed nothing: it is not known since when.
+        if (sinceMs == Long.MAX_VALUE) sinceMs = Long.MIN_VALUE;
+        long fromMs = sinceMs == Long.MIN_VALUE ? sinceMs : sinceMs - NOTICED_WITHIN_MS;
+        long[] told = new long[1];
+        for (int slice = 0; slice < table.slices(); slice++) {
+            table.sweep(slice, (key, session) -> {
+                if (session.lastSeenMs() < fromMs || !session.isSeenHere()) return false;
+                session.changeLocalFlags(0, SessionRecord.UNPUBLISHED);
+                dirty.mark(SessionTable.bucket(key));
+                told[0]++;
+                return false;
+            });
+        }
+        isRepairExplained = told[0] > 0;
+        log.add(EventLog.Kind.RESYNC, "parts have met: " + told[0] + " sessions that were seen here meanwhile are told again");
     }
 
     /** Each member compares with the first of each other part; of two firsts, the one with the lower id begins. */
@@ -607,8 +654,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             repairing = dirty.take();
             nextSlice = 0;
             counters.add(ClusterCounter.BUCKETS_REPAIRED, repairing.cardinality());
-            log.add(EventLog.Kind.RESYNC,
-                    "deltas found no room on the way out and go again: the replicator or the sync link is too slow for the moment");
+            if (!isRepairExplained)
+                log.add(EventLog.Kind.RESYNC,
+                        "deltas found no room on the way out and go again: the replicator or the sync link is too slow for the moment");
+            isRepairExplained = false;
         }
         roomIsLeft = true;
         int slices = Math.min(table.slices(), nextSlice + SLICES_PER_TURN);

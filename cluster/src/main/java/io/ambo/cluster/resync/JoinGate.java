@@ -46,6 +46,8 @@ public final class JoinGate {
     private boolean onlyNotOpen = true;
     private boolean interrupted;
     private @Nullable NodeId comparing;
+    /** The view has changed since the comparison began. */
+    private boolean outdated;
     private long retryAtMs = Long.MIN_VALUE;
     private String failure = "";
     private String stranger = "";
@@ -68,6 +70,11 @@ public final class JoinGate {
     public void onMembership(Membership now, long nowMs) {
         // The place of a predecessor that has not been given up yet is not this node's.
         if (membership == null) founder = now.clash().isEmpty() && now.view().members().getFirst().equals(now.view().local());
+        // What the tables have in common depends on the view.
+        if (everyPeer && membership != null && !membership.view().members().equals(now.view().members())) {
+            equal.clear();
+            outdated = comparing != null;
+        }
         membership = now;
         tried.removeIf(peer -> !now.view().members().contains(peer));
         equal.retainAll(now.view().members());
@@ -91,8 +98,14 @@ public final class JoinGate {
 
     public void onCompared(NodeId peer, Outcome outcome, String detail, long nowMs) {
         comparing = null;
+        boolean again = outdated && outcome == Outcome.EQUAL;
+        outdated = false;
         if (state.open()) return;
         notOpen.remove(peer);
+        if (again) {
+            evaluate(nowMs);
+            return;
+        }
         if (outcome == Outcome.EQUAL) {
             equal.add(peer);
             if (everyPeer && !isEqualToAll()) {

@@ -132,9 +132,9 @@ public final class Rehoming implements AutoCloseable {
     }
 
     private boolean move(SessionKey key, SessionRecord session) {
-        if (session.has(SessionRecord.CLOSED)) return false;
+        // Tombstones too: who is to have the session now may have had it before, and not heard of its end.
         int owner = Homes.owner(now, key, session);
-        boolean takenOver = owner == local.value() && session.owner() != local.value();
+        boolean takenOver = owner == local.value() && session.owner() != local.value() && !session.has(SessionRecord.CLOSED);
         if (takenOver) {
             session.takeOver(local.value());
             counters.increment(ClusterCounter.SESSIONS_TAKEN_OVER);

@@ -67,7 +67,8 @@ public final class SessionMerge {
      * its translation from it, and what is known of its windows. Which of the two came about earlier is no better judge: hosts' clocks differ, and a packet may
      * have waited in a node that was paused;
      * <li>the peer's is an earlier connection of the same ends, which is over: a node that did not have it has opened the next one;
-     * <li>the peer's is an earlier connection of the same ends, of which nothing has been seen for long: it comes from a node that was away when it ended.
+     * <li>the peer's is an earlier connection of the same ends, of which nothing has been seen for long: it comes from a node that was away when it ended. If this
+     * node's is about to end, and came about earlier, then it is the other way round.
      * </ul>
      */
     static boolean isAhead(SessionRecord local, SessionRecord remote) {
@@ -77,12 +78,21 @@ public final class SessionMerge {
         if (another && local.epoch() == remote.epoch() && isOver(remote)) return true;
         if (!isEstablished(local)) return false;
         long laterMs = local.lastSeenMs() - remote.lastSeenMs();
-        if (another && laterMs > OUTLIVE_MS) return true;
+        if (another && laterMs > OUTLIVE_MS && (isEarlier(remote, local) || !isEnding(local))) return true;
         return local.epoch() == remote.epoch() && !isEstablished(remote) && laterMs > -OUTLIVE_MS;
     }
 
     private static boolean isEstablished(SessionRecord session) {
         return session.original().state() >= TcpHalf.ESTABLISHED && session.reply().state() >= TcpHalf.ESTABLISHED;
+    }
+
+    private static boolean isEnding(SessionRecord session) {
+        return session.original().state() >= TcpHalf.FIN || session.reply().state() >= TcpHalf.FIN;
+    }
+
+    /** By the clocks of the hosts that opened them. */
+    private static boolean isEarlier(SessionRecord a, SessionRecord b) {
+        return Long.compareUnsigned(a.created(), b.created()) < 0;
     }
 
     private static boolean isOver(SessionRecord session) {

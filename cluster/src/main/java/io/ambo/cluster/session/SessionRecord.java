@@ -209,6 +209,9 @@ public final class SessionRecord {
         return ofReply ? REPLY_FOLLOWED : ORIGINAL_FOLLOWED;
     }
 
+    /** A packet of it has passed this node since it started. */
+    public boolean isSeenHere() { return (localFlags() & SEEN_HERE) != 0; }
+
     /** Every packet of both flows passed here. */
     public boolean isSeenWhole() { return (localFlags() & SEEN_WHOLE) == SEEN_WHOLE; }
 

@@ -63,6 +63,22 @@ class RedirectJoinGateTest {
         members(A, B, C);
         compared(A, JoinGate.Outcome.EQUAL);
         members(A, C);
+        compared(A, JoinGate.Outcome.EQUAL);
+        assertThat(gate.state().open()).isTrue();
+    }
+
+    /** Seed 2524 of the simulation: which sessions two members have in common depends on the view. */
+    @Test
+    void whatWasEqualInAnotherViewIsComparedAgain() {
+        members(A, B, C);
+        compared(A, JoinGate.Outcome.EQUAL);
+        assertThat(gate.nextPeer(nowMs)).isEqualTo(B);
+        members(A, B, C, NodeId.of("d"));
+        gate.onCompared(B, JoinGate.Outcome.EQUAL, "", nowMs);
+        compared(A, JoinGate.Outcome.EQUAL);
+        compared(B, JoinGate.Outcome.EQUAL);
+        assertThat(gate.state().open()).isFalse();
+        compared(NodeId.of("d"), JoinGate.Outcome.EQUAL);
         assertThat(gate.state().open()).isTrue();
     }
 

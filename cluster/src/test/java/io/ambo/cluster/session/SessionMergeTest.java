@@ -169,6 +169,20 @@ class SessionMergeTest {
         assertThat(SessionMerge.merge(over, opening)).isEqualTo(REPLACED);
     }
 
+    /** Seed 848 of the simulation: a part saw the end of a connection come again and again, the other one had opened the next connection of these ends. */
+    @Test
+    void aConnectionThatIsAboutToEndDoesNotTakeOverALaterOne() {
+        SessionRecord ending = Sessions.session(1, 100).lastSeenMs(20_000);
+        ending.original().raiseState(TcpHalf.FIN);
+        ending.reply().raiseState(TcpHalf.CLOSED);
+        SessionRecord next = Sessions.session(2, 200).incarnation(1, 200, 2).lastSeenMs(10_000);
+        next.original().raiseState(TcpHalf.ESTABLISHED);
+        next.reply().raiseState(TcpHalf.ESTABLISHED);
+        assertThat(SessionMerge.merge(copy(ending), next)).isEqualTo(REPLACED);
+        SessionRecord earlier = Sessions.session(2, 50).incarnation(1, 50, 2).lastSeenMs(10_000);
+        assertThat(SessionMerge.merge(ending, earlier)).as("unless that is the earlier one").isEqualTo(OUTLIVED);
+    }
+
     /** Seed 909 of the simulation: the loser's node had forwarded packets, and the winner refused what answered them. */
     @Test
     void whoWinsOverAnotherIncarnationHasNotSeenEverything() {

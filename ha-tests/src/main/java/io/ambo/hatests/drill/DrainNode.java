@@ -12,18 +12,23 @@ import java.util.Map;
 final class DrainNode implements Drill {
     private static final int CONNECTIONS = 100, NEW_CONNECTIONS = 200;
 
+    private final String mode;
+
+    DrainNode(String mode) { this.mode = mode; }
+
     @Override
-    public String name() { return "drain"; }
+    public String name() { return GatewayTraffic.named("drain", mode); }
 
     @Override
     public String shows() {
-        return "ambo drain under traffic ends with no session owned, no address and no packet on the node, and ambo undrain brings them back:"
+        return GatewayTraffic.inMode(mode)
+                + "ambo drain under traffic ends with no session owned, no address and no packet on the node, and ambo undrain brings them back:"
                 + " 0 packets lost, 0 connections reset";
     }
 
     @Override
     public void run(DrillRun run) {
-        try (GatewayTraffic traffic = new GatewayTraffic(run, run.scaled(CONNECTIONS))) {
+        try (GatewayTraffic traffic = new GatewayTraffic(run, mode, run.scaled(CONNECTIONS))) {
             Lab lab = traffic.lab();
             traffic.checkNothingLost("before the drain");
             drain(run, lab.b(), "a");

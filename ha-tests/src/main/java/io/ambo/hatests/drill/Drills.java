@@ -13,7 +13,9 @@ public final class Drills {
             new CacheFull(), new RouteChange(),
             new PolicyReloadRemoves(), new Translated(), new PowerOff(), new PartitionHeal(), new OneWayLink(), new SyncLoss(),
             new SyncAttack(), new SyncCut(), new SlowPeer(), new HostClockJump(),
-            new JvmPauseNoFlap(), new DrainNode(), new Rejoin(), new RollingUpgrade());
+            new JvmPauseNoFlap(), new DrainNode("sync"), new Rejoin("sync"), new RollingUpgrade("sync"), new DrainNode("redirect"),
+            new Rejoin("redirect"),
+            new RollingUpgrade("redirect"));
 
     private Drills() {}
 

@@ -27,10 +27,10 @@ final class GatewayTraffic implements AutoCloseable {
     private final NetStat serverBefore;
     private int mark;
 
-    /** Starts both nodes; a has the gateways. Everything talks when this returns, and the kernel forwards it. */
-    GatewayTraffic(DrillRun run, int connections) {
+    /** Starts both nodes in this mode; a has the gateways. Everything talks when this returns, and the kernel forwards it. */
+    GatewayTraffic(DrillRun run, String mode, int connections) {
         this.run = run;
-        lab = run.runningLab(Policy.OPEN.with("limits: { sessions-per-source: 0 }\n").withGateways());
+        lab = run.runningLab(Policy.OPEN.with("limits: { sessions-per-source: 0 }\n").withGateways(), new Lab.Shape(2, mode));
         lab.viaGateways();
         lab.awaitGatewaysOn(lab.a());
         clientBefore = NetStat.of(lab.client());
@@ -43,6 +43,14 @@ final class GatewayTraffic implements AutoCloseable {
         DrillRun.await(LIMIT_MS, () -> ticks.mark() > 40 * FLOWS);
         mark = ticks.mark();
     }
+
+    /** A drill's name in this mode. */
+    static String named(String drill, String mode) {
+        return mode.equals("sync") ? drill : drill + "-" + mode;
+    }
+
+    /** How what it shows begins. */
+    static String inMode(String mode) { return mode.equals("sync") ? "" : mode + " mode: "; }
 
     Lab lab() { return lab; }
 

@@ -21,7 +21,7 @@ final class JvmPauseNoFlap implements Drill {
 
     @Override
     public void run(DrillRun run) {
-        try (GatewayTraffic traffic = new GatewayTraffic(run, run.scaled(CONNECTIONS))) {
+        try (GatewayTraffic traffic = new GatewayTraffic(run, "sync", run.scaled(CONNECTIONS))) {
             Lab lab = traffic.lab();
             traffic.checkNothingLost("before the pause");
             long opened = GatewayTraffic.counter(lab.b(), "sessions_opened");

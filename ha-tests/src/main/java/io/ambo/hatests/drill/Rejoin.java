@@ -7,17 +7,22 @@ import io.ambo.hatests.sys.Pause;
 final class Rejoin implements Drill {
     private static final int CONNECTIONS = 100, NEW_CONNECTIONS = 50, AWAY_MS = 1_000;
 
+    private final String mode;
+
+    Rejoin(String mode) { this.mode = mode; }
+
     @Override
-    public String name() { return "rejoin"; }
+    public String name() { return GatewayTraffic.named("rejoin", mode); }
 
     @Override
     public String shows() {
-        return "kill -9 of the node that has the floating addresses, and its return under traffic: it drops no packet, and none is lost";
+        return GatewayTraffic.inMode(mode)
+                + "kill -9 of the node that has the floating addresses, and its return under traffic: it drops no packet, and none is lost";
     }
 
     @Override
     public void run(DrillRun run) {
-        try (GatewayTraffic traffic = new GatewayTraffic(run, run.scaled(CONNECTIONS))) {
+        try (GatewayTraffic traffic = new GatewayTraffic(run, mode, run.scaled(CONNECTIONS))) {
             Lab lab = traffic.lab();
             traffic.checkNothingLost("before");
             run.progress("kill -9 of a");

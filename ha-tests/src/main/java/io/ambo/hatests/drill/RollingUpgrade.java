@@ -8,17 +8,22 @@ import java.util.List;
 final class RollingUpgrade implements Drill {
     private static final int CONNECTIONS = 100, NEW_CONNECTIONS = 50;
 
+    private final String mode;
+
+    RollingUpgrade(String mode) { this.mode = mode; }
+
     @Override
-    public String name() { return "rolling-upgrade"; }
+    public String name() { return GatewayTraffic.named("rolling-upgrade", mode); }
 
     @Override
     public String shows() {
-        return "each node in turn is drained, stopped and started again under traffic: 0 packets lost, 0 connections reset";
+        return GatewayTraffic.inMode(mode)
+                + "each node in turn is drained, stopped and started again under traffic: 0 packets lost, 0 connections reset";
     }
 
     @Override
     public void run(DrillRun run) {
-        try (GatewayTraffic traffic = new GatewayTraffic(run, run.scaled(CONNECTIONS))) {
+        try (GatewayTraffic traffic = new GatewayTraffic(run, mode, run.scaled(CONNECTIONS))) {
             Lab lab = traffic.lab();
             traffic.checkNothingLost("before");
             for (LabNode node : List.of(lab.a(), lab.b())) {

@@ -4,6 +4,7 @@ import io.ambo.cluster.ClusterException;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
+import io.ambo.hatests.capture.IpPacket;
 import io.ambo.node.packet.DropReason;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -217,16 +218,21 @@ final class Replay {
         settled(step, node);
     }
 
+    ReplayNode node(int nodeId) {
+        for (ReplayNode node : nodes) if (node.nodeId() == nodeId) return node;
+        throw new IllegalArgumentException("no node has the id " + nodeId);
+    }
+
     void onHandedOver(ReplayNode node, long label) {
         if (label < 0) return;
         if (history != null) history.onHandedOver(script.steps().get((int) label), node, this);
-        handedOver.computeIfAbsent(ByteBuffer.wrap(fed[(int) label]), bytes -> new ArrayDeque<>()).add((int) label);
+        handedOver.computeIfAbsent(ByteBuffer.wrap(IpPacket.of(fed[(int) label])), bytes -> new ArrayDeque<>()).add((int) label);
     }
 
-    /** The label of a frame that a peer has handed over. */
-    long labelOf(byte[] frame) {
-        Deque<Integer> labels = handedOver.get(ByteBuffer.wrap(frame));
-        if (labels == null || labels.isEmpty()) throw new IllegalStateException("a node was handed a frame that no other gave away");
+    /** The label of a packet that a peer has handed over. */
+    long labelOf(byte[] packet) {
+        Deque<Integer> labels = handedOver.get(ByteBuffer.wrap(packet));
+        if (labels == null || labels.isEmpty()) throw new IllegalStateException("a node was handed a packet that no other gave away");
         return labels.remove();
     }
 

@@ -9,16 +9,20 @@ import io.ambo.cluster.GateState;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.replication.DeltaPublisher;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.HybridClock;
+import io.ambo.hatests.capture.IpPacket;
 import io.ambo.node.config.Config;
+import io.ambo.node.datapath.MemberStrays;
 import io.ambo.node.datapath.NodeCounter;
 import io.ambo.node.datapath.SteppedWorker;
+import io.ambo.node.datapath.StrayOutlet;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.routing.Routes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
@@ -140,7 +144,17 @@ final class ReplayNode implements SteppedWorker.Membership, SteppedWorker.Fates,
     public DeltaPublisher publisher() { return cluster == null ? (key, session, acknowledge) -> 0 : cluster.publisher(0); }
 
     @Override
-    public StrayOutlet strays() { return cluster == null ? (keyHash, zone, memory, frame, length) -> false : cluster.strays(0); }
+    public StrayOutlet strays() { return cluster == null ? StrayOutlet.NONE : new MemberStrays(cluster, this::handOver); }
+
+    private boolean handOver(int member, int zone, int ingress, int hops, MemorySegment memory, long ip, int length, int copies) {
+        if (link == null) return false;
+        ReplayNode to = replay().node(member);
+        byte[] packet = memory.asSlice(ip, length).toArray(ValueLayout.JAVA_BYTE);
+        link.carry(() -> to.messages.add(() -> to.take(zone, packet)));
+        return true;
+    }
+
+    private void take(int zone, byte[] packet) { worker().receiveStray(replay().labelOf(packet), zone, IpPacket.framed(packet)); }
 
     @Override
     public void onSent(long label, int port, byte[] frame) { replay().onSent(this, label, port, frame); }
@@ -164,9 +178,6 @@ final class ReplayNode implements SteppedWorker.Membership, SteppedWorker.Fates,
 
     @Override
     public void onAcknowledged(int ofWorker, long ticket) { messages.add(() -> worker().onAcknowledged(ticket)); }
-
-    @Override
-    public void onStray(int zone, byte[] frame) { messages.add(() -> worker().receiveStray(replay().labelOf(frame), zone, frame)); }
 
     @Override
     public void onView(View view) {}

@@ -21,8 +21,9 @@ final class SyncLink {
     /** When the transport finds out that a message is lost: its retransmission interval, 10 ms, and as much for the way there and back. */
     private static final long AGAIN_FROM_NS = 10_000_000, AGAIN_TO_NS = 20_000_000;
 
+    /** @param bytes of a packet that is handed over there are none here */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record Message(long arrivesNs, long number, Port from, Port to, byte[] bytes, boolean lost) {}
+    private record Message(long arrivesNs, long number, String way, byte[] bytes, boolean lost, Runnable arrive) {}
 
     private final ReplayClock clock;
     private final RandomGenerator random;
@@ -60,7 +61,7 @@ final class SyncLink {
         int delivered = 0;
         while (nextNs() <= clock.monotonicNs()) {
             Message message = underWay.remove();
-            message.to.receiver().onMessage(message.from.local, message.bytes, 0, message.bytes.length);
+            message.arrive.run();
             delivered++;
         }
         return delivered;
@@ -76,12 +77,13 @@ final class SyncLink {
         List<String> lines = new ArrayList<>();
         DeltaReader reader = new DeltaReader();
         for (Message message : underWay.stream().sorted(underWay.comparator()).toList()) {
+            if (message.bytes.length == 0) continue;
             try {
                 if (reader.read(message.bytes, 0, message.bytes.length, clock.monotonicMs()) == DeltaReader.Kind.OTHER) continue;
                 for (int i = 0; i < reader.count(); i++) {
                     SessionKey key = reader.key(i);
                     if (keys.stream().noneMatch(key::sameAs)) continue;
-                    lines.add(message.from.local + " > " + message.to.local + (message.lost
+                    lines.add(message.way + (message.lost
                             ? ", lost on the way"
                             : ", arrives at "
                                     + clock.text(message.arrivesNs))
@@ -94,8 +96,15 @@ final class SyncLink {
         return lines;
     }
 
+    /** A packet is handed over, in a datagram of its own. It is not lost: that would be a lost packet, and of what its sender does then a capture knows nothing. */
+    void carry(Runnable arrive) {
+        underWay.add(new Message(clock.monotonicNs() + delayNs(), numbers++, "", new byte[0], false, arrive));
+    }
+
+    private long delayNs() { return delayNs == 0 ? 0 : random.nextLong(delayNs + 1); }
+
     private void send(Port from, Port to, byte[] bytes) {
-        long takes = delayNs == 0 ? 0 : random.nextLong(delayNs + 1);
+        long takes = delayNs();
         boolean isLost = false;
         while (loss > 0 && random.nextDouble() < loss) {
             takes += random.nextLong(AGAIN_FROM_NS, AGAIN_TO_NS);
@@ -103,7 +112,8 @@ final class SyncLink {
         }
         sent++;
         if (isLost) lost++;
-        underWay.add(new Message(clock.monotonicNs() + takes, numbers++, from, to, bytes, isLost));
+        underWay.add(new Message(clock.monotonicNs() + takes, numbers++, from.local + " > " + to.local, bytes, isLost,
+                () -> to.receiver().onMessage(from.local, bytes, 0, bytes.length)));
     }
 
     private final class Port implements Transport {

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
  * ({@link Parts#tombstoneMs}) outlives every delay that comes about.
  */
 final class Faults {
+    private static final long DRAIN_KNOWN_NS = 300 * Agenda.MS;
     private static final long SHORTEST_NS = 50 * Agenda.MS, LONGEST_NS = 6 * Agenda.S;
 
     private final Agenda agenda;
@@ -143,7 +144,8 @@ final class Faults {
 
     /** Who drains says so several times a second; so everybody knows soon. */
     private void tellOfDrains() {
-        for (SimulatedNode each : nodes) agenda.in(random.nextLong(300 * Agenda.MS), () -> tellOfDrains(each));
+        invariants.ownersMove(agenda.nowNs() + DRAIN_KNOWN_NS);
+        for (SimulatedNode each : nodes) agenda.in(random.nextLong(DRAIN_KNOWN_NS), () -> tellOfDrains(each));
     }
 
     private void tellOfDrains(SimulatedNode node) {

@@ -1,6 +1,7 @@
 package io.ambo.hatests.sim;
 
 import io.ambo.cluster.ClusterCounter;
+import io.ambo.cluster.address.IpAddress;
 import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.session.SessionKey;
@@ -45,6 +46,11 @@ final class Invariants implements Traffic.Witness {
         static Incarnation of(SessionRecord session) { return new Incarnation(session.epoch(), session.created(), session.creator()); }
     }
 
+    /** What stays the same when an incarnation goes on in a later epoch. */
+    private record Birth(long created, int creator) {
+        static Birth of(SessionRecord session) { return new Birth(session.created(), session.creator()); }
+    }
+
     /** Who sent on a conversation's packet, and when. */
     private record Forwarder(SimulatedNode node, long atNs) {}
 
@@ -53,13 +59,32 @@ final class Invariants implements Traffic.Witness {
         final SessionKey key;
         /** By node: since when it has a live session; negative: it has none. */
         final long[] sinceNs;
+        /** By node: of its live session. */
+        final @Nullable Birth[] births;
         final List<Set<Incarnation>> closed = new ArrayList<>();
 
         Tracked(SessionKey key, int nodes) {
             this.key = new SessionKey().copyFrom(key);
             sinceNs = new long[nodes];
+            births = new Birth[nodes];
             java.util.Arrays.fill(sinceNs, -1);
             for (int i = 0; i < nodes; i++) closed.add(new HashSet<>());
+        }
+
+        void hold(int node, SessionRecord session, long nowNs) {
+            if (sinceNs[node] < 0) sinceNs[node] = nowNs;
+            births[node] = Birth.of(session);
+        }
+
+        void forget(int node) {
+            sinceNs[node] = -1;
+            births[node] = null;
+        }
+
+        /** Of two connections of the same ends a node may still have the earlier one. */
+        boolean isHeldAs(@Nullable Birth birth) {
+            for (Birth each : births) if (each != null && each.equals(birth)) return true;
+            return false;
         }
 
         boolean isHeld() {
@@ -77,6 +102,8 @@ final class Invariants implements Traffic.Witness {
     private final SessionKey found = new SessionKey();
     private final Homes homes = new Homes();
     private final Map<Integer, Forwarder> forwarders = new HashMap<>();
+    /** As whom the server knows the client, by conversation. */
+    private final Map<Integer, End> established = new HashMap<>();
     private @Nullable Traffic traffic;
     private boolean redirect;
     private @Nullable String violation;
@@ -84,6 +111,7 @@ final class Invariants implements Traffic.Witness {
     private final int nodeCount;
     private long unitedSinceNs = Long.MAX_VALUE;
     private long disturbedUntilNs;
+    private long ownersMoveUntilNs;
 
     /** @param nodes are put there later */
     Invariants(Agenda agenda, EventLog log, List<SimulatedNode> nodes, List<String> nodeNames) {
@@ -96,6 +124,11 @@ final class Invariants implements Traffic.Witness {
 
     /** Until then deltas may be late. */
     void disturbed(long untilNs) { disturbedUntilNs = Math.max(disturbedUntilNs, untilNs); }
+
+    /** Until then members hear that one of them drains, or does no longer: its sessions become others', or its own again. */
+    void ownersMove(long untilNs) {
+        ownersMoveUntilNs = Math.max(ownersMoveUntilNs, untilNs);
+    }
 
     void watch(Traffic watched, boolean inRedirectMode) {
         traffic = watched;
@@ -154,6 +187,7 @@ final class Invariants implements Traffic.Witness {
             checkHalf(node, key, "original", before.original(), after.original());
             checkHalf(node, key, "reply", before.reply(), after.reply());
         }
+        if (before != null && after != null && isLive(before) && isLive(after) && !same) agreed(key, before, after);
         boolean begins = after != null && isLive(after) && !(same && isLive(before));
         if (after != null && begins && closedHere.contains(Incarnation.of(after)))
             fail(nodes.get(node) + " has revived a closed session: " + name(key), conversation(key));
@@ -163,11 +197,32 @@ final class Invariants implements Traffic.Witness {
         }
         if (begins || isLive(before) && !isLive(after)) note(node, key, after);
         if (isLive(after)) {
-            if (tracked.sinceNs[node] < 0) tracked.sinceNs[node] = agenda.nowNs();
+            if (after != null) tracked.hold(node, after, agenda.nowNs());
         } else if (tracked.sinceNs[node] >= 0) {
-            tracked.sinceNs[node] = -1;
+            tracked.forget(node);
             checkLoss(node, key, tracked);
         }
+    }
+
+    /**
+     * Parts that did not hear of each other have each opened the session, by two copies of one SYN, and translated it each in their own way: to a server those are two
+     * connections, of which the client knows one. The nodes agree upon the older one. They cannot know which one that is.
+     */
+    private void agreed(SessionKey key, SessionRecord loser, SessionRecord winner) {
+        Conversation conversation = conversation(key);
+        if (conversation == null || !loser.has(SessionRecord.TRANSLATED) || hasBeenUnited()) return;
+        End seenAs = established.get(conversation.id);
+        if (isSeenAs(loser, seenAs) && !isSeenAs(winner, seenAs)) conversation.loseByRight();
+    }
+
+    private static boolean isSeenAs(SessionRecord session, @Nullable End client) {
+        return client != null && session.translatedPort(false) == client.port()
+                && new IpAddress(session.translatedHigh(false), session.translatedLow(false)).equals(client.address());
+    }
+
+    /** For long enough to have agreed about everything. */
+    private boolean hasBeenUnited() {
+        return agenda.nowNs() - Math.max(unitedSinceNs, disturbedUntilNs) > UNITED_NS;
     }
 
     private void note(int node, SessionKey key, @Nullable SessionRecord after) {
@@ -219,16 +274,17 @@ final class Invariants implements Traffic.Witness {
         for (Tracked each : sessions.values()) {
             if (!fileStays) each.closed.get(node.index).clear();
             if (each.sinceNs[node.index] < 0) continue;
-            each.sinceNs[node.index] = -1;
+            Birth gone = each.births[node.index];
+            each.forget(node.index);
             Conversation conversation = conversation(each.key);
-            if (conversation != null && !each.isHeld()) conversation.loseByRight();
+            if (conversation != null && !each.isHeldAs(gone)) conversation.loseByRight();
         }
     }
 
     void onStart(SimulatedNode node) {
         for (Tracked each : sessions.values())
             if (node.table().read(each.key, record) && isLive(record) && each.sinceNs[node.index] < 0)
-                each.sinceNs[node.index] = agenda.nowNs();
+                each.hold(node.index, record, agenda.nowNs());
     }
 
     /** The node begins to take packets. */
@@ -312,7 +368,7 @@ final class Invariants implements Traffic.Witness {
     @Override
     public void onForwarded(Conversation conversation, SimulatedNode node) {
         if (!redirect || !conversation.mustLive()) return;
-        long calmSinceNs = Math.max(unitedSinceNs, disturbedUntilNs);
+        long calmSinceNs = Math.max(unitedSinceNs, Math.max(disturbedUntilNs, ownersMoveUntilNs));
         if (unitedSinceNs == Long.MAX_VALUE || agenda.nowNs() - calmSinceNs < UNITED_NS) return;
         Forwarder before = forwarders.put(conversation.id, new Forwarder(node, agenda.nowNs()));
         if (before == null || before.node() == node || before.atNs() - calmSinceNs < UNITED_NS) return;
@@ -323,6 +379,7 @@ final class Invariants implements Traffic.Witness {
     public void onEstablished(Conversation conversation, End seenAs) {
         Tracked tracked = sessions.get(conversation.keyHash);
         if (tracked == null || !tracked.isHeld()) conversation.loseByRight();
+        established.put(conversation.id, seenAs);
     }
 
     /**
@@ -332,7 +389,7 @@ final class Invariants implements Traffic.Witness {
     @Override
     public void onTranslatedAnew(Conversation conversation, End seenAs, End now) {
         if (conversation.isOpenedTwice()) return;
-        if (agenda.nowNs() - Math.max(unitedSinceNs, disturbedUntilNs) > UNITED_NS)
+        if (hasBeenUnited())
             onWrong(conversation, "the server knows the client as " + seenAs + ", and now a packet of it comes from " + now);
     }
 

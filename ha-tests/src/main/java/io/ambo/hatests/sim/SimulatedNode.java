@@ -10,19 +10,22 @@ import io.ambo.cluster.GateState;
 import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.replication.DeltaPublisher;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.InMemorySessionTable;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.HybridClock;
+import io.ambo.hatests.capture.IpPacket;
 import io.ambo.node.config.Config;
+import io.ambo.node.datapath.MemberStrays;
 import io.ambo.node.datapath.Redirection;
 import io.ambo.node.datapath.SteppedWorker;
+import io.ambo.node.datapath.StrayOutlet;
 import io.ambo.node.packet.DropReason;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -84,6 +87,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     private boolean paused;
     private boolean takesTraffic;
     private int held;
+    private long handedOver;
     private long stalledUntilNs;
     private long turnAtNs = Long.MAX_VALUE;
     private long timerAtNs = Long.MAX_VALUE;
@@ -173,7 +177,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
             throw new IllegalStateException(impossible);
         }
         drainers = Set.of();
-        redirection = redirects ? new SimulatedRedirection(this, cluster, link, log, outside) : null;
+        redirection = redirects ? new SimulatedRedirection(this, cluster, link, outside) : null;
         worker = new SteppedWorker(config, routes, table, this, clock, new SteppedWorker.Room(160, 1700), this);
         turnAtNs = Long.MAX_VALUE;
         timerAtNs = Long.MAX_VALUE;
@@ -298,7 +302,30 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
         });
     }
 
-    /** Redirect mode: a member hands over a packet. */
+    /** A packet goes to a member in a datagram. That it has been lost nobody knows; of copies the first that arrives counts. */
+    boolean handOver(int member, int zone, int ingress, int hops, MemorySegment memory, long ip, int length, int copies) {
+        SimulatedNode to = outside.node(member);
+        if (to == null || !inView(member)) return false;
+        byte[] packet = memory.asSlice(ip, length).toArray(ValueLayout.JAVA_BYTE);
+        byte[] frame = IpPacket.framed(packet);
+        log.add(EndFrames.conversation(frame), id.name(), "hands it to " + to);
+        int sender = nodeId();
+        boolean[] arrived = new boolean[1];
+        for (int copy = 0; copy < copies; copy++) {
+            link.carry(index, to.index, () -> {
+                if (arrived[0]) return;
+                arrived[0] = true;
+                to.receiveHanded(zone, hops, ingress, sender, frame);
+            });
+        }
+        handedOver++;
+        return true;
+    }
+
+    /** Packets that it has handed to members so far. */
+    long handedOver() { return handedOver; }
+
+    /** A member hands over a packet. */
     void receiveHanded(int zone, int hops, int ingress, int sender, byte[] frame) {
         if (!isUp() || paused && ++held > HELD_BY_RINGS) return;
         int of = life;
@@ -357,16 +384,6 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     }
 
     @Override
-    public void onStray(int zone, byte[] frame) {
-        byte[] copy = Arrays.copyOf(frame, frame.length);
-        later(random.nextLong(20 * Agenda.US), () -> {
-            worker().tick();
-            worker().receiveStray(EndFrames.conversation(copy), zone, copy);
-            afterWork();
-        });
-    }
-
-    @Override
     public void onView(View view) { turnIn(0); }
 
     @Override
@@ -393,7 +410,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     public void onDropped(long label, DropReason reason) { outside.onDropped(this, (int) label, reason); }
 
     @Override
-    public void onHandedOver(long label) { log.add((int) label, id.name(), "hands it to a peer"); }
+    public void onHandedOver(long label) {}
 
     // What its worker asks
 
@@ -419,7 +436,7 @@ final class SimulatedNode implements Host, ClusterListener, SteppedWorker.Member
     public DeltaPublisher publisher() { return cluster().publisher(0); }
 
     @Override
-    public StrayOutlet strays() { return cluster().strays(0); }
+    public StrayOutlet strays() { return new MemberStrays(cluster(), this::handOver); }
 
     @Override
     public Redirection redirection() { return redirection == null ? Redirection.NONE : redirection; }

@@ -7,8 +7,6 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.node.datapath.Redirection;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -17,21 +15,16 @@ import java.util.Map;
  * are lost like those of {@link SyncLink}, and nobody sends them again. A packet of who is in no view of the receiver's is refused there.
  */
 final class SimulatedRedirection implements Redirection {
-    private static final int ETHERNET = 14, TYPE = 12;
-    private static final short TYPE_IPV4 = 0x0800, TYPE_IPV6 = (short) 0x86DD;
-
     private final SimulatedNode node;
     private final Cluster cluster;
     private final SyncLink link;
-    private final EventLog log;
     private final SimulatedNode.Outside outside;
     private final Map<Long, Integer> owners = new HashMap<>();
 
-    SimulatedRedirection(SimulatedNode node, Cluster cluster, SyncLink link, EventLog log, SimulatedNode.Outside outside) {
+    SimulatedRedirection(SimulatedNode node, Cluster cluster, SyncLink link, SimulatedNode.Outside outside) {
         this.node = node;
         this.cluster = cluster;
         this.link = link;
-        this.log = log;
         this.outside = outside;
     }
 
@@ -56,7 +49,7 @@ final class SimulatedRedirection implements Redirection {
     @Override
     public int learnt(SessionKey ends) {
         int owner = owners.getOrDefault(ends.hash(), 0);
-        return owner != local() && cluster.view().contains(owner) ? owner : 0;
+        return owner != local() && cluster.view().mayOwn(owner) ? owner : 0;
     }
 
     @Override
@@ -70,16 +63,7 @@ final class SimulatedRedirection implements Redirection {
 
     @Override
     public boolean send(int member, int zone, int ingress, int hops, MemorySegment memory, long ip, int length) {
-        SimulatedNode to = outside.node(member);
-        if (to == null || !cluster.view().contains(member)) return false;
-        byte[] packet = memory.asSlice(ip, length).toArray(ValueLayout.JAVA_BYTE);
-        byte[] frame = ByteBuffer.allocate(ETHERNET + length).putShort(TYPE, packet[0] >>> 4 == 6 ? TYPE_IPV6 : TYPE_IPV4)
-                .put(ETHERNET, packet)
-                .array();
-        log.add(EndFrames.conversation(frame), node.id.name(), "hands it to " + to);
-        int sender = local();
-        link.carry(node.index, to.index, () -> to.receiveHanded(zone, hops, ingress, sender, frame));
-        return true;
+        return node.handOver(member, zone, ingress, hops, memory, ip, length, 1);
     }
 
     @Override

@@ -111,7 +111,7 @@ public final class Simulation implements SimulatedNode.Outside {
         long handedOver = 0;
         for (SimulatedNode each : nodes) {
             clashes += each.count(ClusterCounter.MERGES_LOST) + each.count(ClusterCounter.MERGES_REPLACED);
-            handedOver += each.count(ClusterCounter.STRAYS_SENT);
+            handedOver += each.handedOver();
         }
         String violation = invariants.violation();
         return new Outcome(seed, scenario.toString(), violation, violation == null ? List.of() : log.last(invariants.subjects()),

@@ -79,13 +79,14 @@ class DrillsIT {
 
     /** Drills that have a lab in common run one after the other in one process: a lab takes as long to start as most drills last. */
     @ParameterizedTest
-    @ValueSource(strings = { "partition-heal sync-attack sync-cut host-clock-jump", "drain rejoin" })
+    @ValueSource(strings = { "partition-heal sync-attack sync-cut host-clock-jump", "drain rejoin",
+            "drain-redirect rejoin-redirect" })
     void drillsOfOneLabPass(String names) { assertPasses(names.split(" ", -1)); }
 
     /** Those for which an ordinary run has no time: {@code ./ambo test -Dambo.drills=all}. */
     @ParameterizedTest
     @EnabledIfSystemProperty(named = "ambo.drills", matches = "all")
-    @ValueSource(strings = { "sync-loss one-way-link slow-peer", "jvm-pause-no-flap rolling-upgrade" })
+    @ValueSource(strings = { "sync-loss one-way-link slow-peer", "jvm-pause-no-flap rolling-upgrade", "rolling-upgrade-redirect" })
     void longerDrillsOfOneLabPass(String names) { assertPasses(names.split(" ", -1)); }
 
     @Test

@@ -152,7 +152,7 @@ public final class Datapath implements AutoCloseable {
             workers.add(new Worker(number, clock, umem, sockets, socket, counters.newRow(),
                     io -> new PacketPipeline(
                             new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index),
-                                    new MemberStrays(cluster, socket), redirection, fastPath, counts, identity,
+                                    new MemberStrays(cluster, socket::send), redirection, fastPath, counts, identity,
                                     cluster::hasLivingPeers, drops.newRow(), counters.newRow(), limits, log),
                             policy)));
         }
@@ -393,7 +393,7 @@ public final class Datapath implements AutoCloseable {
         int local = cluster.local().value();
         return new FlowKeeper.Members() {
             @Override
-            public boolean isMember(int node) { return cluster.view().contains(node); }
+            public boolean mayOwn(int node) { return cluster.view().mayOwn(node); }
 
             @Override
             public boolean isElsewhere(SessionKey key, SessionRecord session) { return Homes.owner(cluster.view(), key, session) != local; }

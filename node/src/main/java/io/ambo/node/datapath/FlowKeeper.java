@@ -67,13 +67,13 @@ final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
         /** Sync mode: every session is this node's, too. */
         Members ALL_HERE = new Members() {
             @Override
-            public boolean isMember(int node) { return false; }
+            public boolean mayOwn(int node) { return false; }
 
             @Override
             public boolean isElsewhere(SessionKey key, SessionRecord session) { return false; }
         };
 
-        boolean isMember(int node);
+        boolean mayOwn(int node);
 
         boolean isElsewhere(SessionKey key, SessionRecord session);
     }
@@ -215,7 +215,7 @@ final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
     }
 
     private void learnt(int owner) {
-        if (!members.isMember(owner) || access.redirectedTo(key) == owner) return;
+        if (!members.mayOwn(owner) || access.redirectedTo(key) == owner) return;
         if (access.installRedirect(key, owner, clock.monotonicMs())) counters.increment(NodeCounter.FLOWS_REDIRECTED);
         else
             counters.increment(NodeCounter.FLOW_CACHE_FULL);
@@ -281,7 +281,7 @@ final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
             stale = false;
             int owner = entry.redirectedTo();
             if (owner != 0) {
-                if (members.isMember(owner) && !entry.isIdle(clock.monotonicNs())) return;
+                if (members.mayOwn(owner) && !entry.isIdle(clock.monotonicNs())) return;
                 counters.increment(NodeCounter.FLOWS_REMOVED);
                 entry.remove(session);
                 return;
@@ -296,9 +296,12 @@ final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
 
     private void harvested(SessionKey session, SessionRecord record) {
         boolean cached = record.hasLocal(SessionRecord.CACHED);
-        if (record.has(SessionRecord.CLOSED) || members.isElsewhere(session, record)) {
+        boolean elsewhere = members.isElsewhere(session, record);
+        if (record.has(SessionRecord.CLOSED) || elsewhere) {
             stale = true;
             record.changeLocalFlags(SessionRecord.CACHED, 0);
+            // Whose it is now goes on from where this kernel stopped.
+            if (elsewhere && cached && access.joinInto(record)) publisher.publish(session, record, false);
             return;
         }
         int originalEnd = record.original().maxEnd();

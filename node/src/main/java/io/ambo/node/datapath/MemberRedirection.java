@@ -3,7 +3,6 @@ package io.ambo.node.datapath;
 import io.ambo.cluster.Cluster;
 import io.ambo.cluster.membership.Homes;
 import io.ambo.cluster.membership.NodeId;
-import io.ambo.cluster.membership.View;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.node.redirect.RedirectSocket;
@@ -49,8 +48,7 @@ final class MemberRedirection implements Redirection {
     @Override
     public int learnt(SessionKey ends) {
         int owner = fastPath.redirectedTo(ends);
-        View view = cluster.view();
-        return owner != 0 && owner != local && view.contains(owner) ? owner : 0;
+        return owner != local && cluster.view().mayOwn(owner) ? owner : 0;
     }
 
     @Override

@@ -3,7 +3,6 @@ package io.ambo.node.datapath;
 import static io.ambo.node.packet.DropReason.NONE;
 
 import io.ambo.cluster.metrics.CounterBank;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.node.firewall.Policy;
@@ -73,6 +72,7 @@ final class PacketPipeline {
     private boolean isOurs;
     private int handedHops;
     private int handedIngress;
+    private int handedSender;
     private boolean isAsked;
     private int handedZone;
 
@@ -155,8 +155,9 @@ final class PacketPipeline {
         handedZone = HandedFrame.zone(io.memory(), frame);
         handedHops = HandedFrame.hops(io.memory(), frame);
         handedIngress = HandedFrame.ingress(io.memory(), frame);
+        handedSender = HandedFrame.sender(io.memory(), frame);
         // Who has asked does not know the owner, whoever has answered by handing the packet on.
-        isAsked = handedHops != Geneve.FINAL || HandedFrame.sender(io.memory(), frame) != handedIngress;
+        isAsked = handedHops != Geneve.FINAL || handedSender != handedIngress;
     }
 
     /** Where the packet came in: here, or an interface of the same zone for one that another member has handed over. */
@@ -177,7 +178,7 @@ final class PacketPipeline {
     /** The first that is asked waits for the delta. The others pass the question on at once: it has waited long enough, and one of them is the owner. */
     private Stray ofHanded(Stray mayBe) {
         return switch (handedHops) {
-            case Geneve.FINAL -> Stray.MUST_DROP;
+            case Geneve.FINAL, Geneve.LAST -> Stray.MUST_DROP;
             case Geneve.ASK_AGAIN -> mayBe == Stray.MAY_PARK ? Stray.MAY_REDIRECT : mayBe;
             default -> mayBe;
         };
@@ -185,7 +186,9 @@ final class PacketPipeline {
 
     /** Who has asked learns whose such packets are, and who was sure and wrong learns that: then its kernel does it, or does it no more. */
     private void answerIngress(DropReason verdict) {
-        if (!redirection.isOn() || packet.isFragment() || packet.isIcmpError() || parking.hasJustParked()) return;
+        if (!redirection.isOn() || handedIngress == redirection.local() || packet.isFragment() || packet.isIcmpError()
+                || parking.hasJustParked())
+            return;
         if (verdict == NONE && isOurs && isAsked) redirection.tell(handedIngress, handedEnds, true);
         boolean unknown = verdict == DropReason.STRAY || verdict == DropReason.NOT_THE_OWNER;
         if (unknown && !isAsked) redirection.tell(handedIngress, handedEnds, false);
@@ -209,7 +212,8 @@ final class PacketPipeline {
         DropReason obstacle = unroutable == NONE ? forwarding.obstacle(packet, hop) : unroutable;
 
         int epoch = Admission.FIRST_LIFE;
-        if (sessions.update(key, step.prepare(sourceIsHigh, obstacle, handed, nowMs))) {
+        if (sessions.update(key,
+                step.prepare(sourceIsHigh, obstacle, handed, handed && handedHops == Geneve.LAST ? handedSender : 0, nowMs))) {
             switch (step.outcome()) {
                 case PASS -> {
                     isOurs = true;
@@ -301,7 +305,8 @@ final class PacketPipeline {
 
     private boolean redirect(DataInterface ingress) {
         if (packet.isFragment() || redirects == null || !redirects.tryAcquire(nowNs)) return false;
-        if (!peer.send(key.hash(), ingress.zone(), io.memory(), packet.frame(), packet.frameLength())) return false;
+        boolean opens = packet.isTcp() && packet.hasTcp(PacketView.SYN);
+        if (!peer.send(key.hash(), ingress.zone(), opens, io.memory(), packet.ip(), packet.ipLength())) return false;
         counters.increment(NodeCounter.STRAYS_REDIRECTED);
         io.giveFrame(packet.frame());
         return true;
@@ -318,13 +323,13 @@ final class PacketPipeline {
 
     /** This node should know, and does not: the owner itself, or one that was in this one's place before, is further down the hash's order. */
     private boolean askAnother(DataInterface ingress) {
-        if (handed && handedHops == Geneve.FINAL) return false;
+        if (isForOwner()) return false;
         int other = redirection.nextDirector(key.hash(), handed ? handedIngress : redirection.local());
         return other != 0 && hand(other, ingress, Geneve.ASK_AGAIN, NodeCounter.STRAYS_REDIRECTED);
     }
 
     private DropReason handToOwner(int owner, DataInterface ingress) {
-        if (handed && handedHops == Geneve.FINAL) return DropReason.NOT_THE_OWNER;
+        if (isForOwner()) return correct(owner, ingress);
         if (!handed && !packet.isFragment() && !packet.isIcmpError()) {
             packet.writeKey(handedEnds, 0);
             if (redirection.learnt(handedEnds) != owner) redirection.learn(handedEnds, owner);
@@ -332,8 +337,18 @@ final class PacketPipeline {
         return hand(owner, ingress, Geneve.FINAL, NodeCounter.REDIRECTED) ? NONE : DropReason.REDIRECT_FAILED;
     }
 
+    /** Who handed the packet over was sure whose it is. */
+    private boolean isForOwner() { return handed && handedHops >= Geneve.FINAL; }
+
+    /** It was this node's session until a moment ago: who handed the packet over has yet to hear of it. Once, or two members that disagree would play ball. */
+    private DropReason correct(int owner, DataInterface ingress) {
+        if (handedHops == Geneve.LAST) return DropReason.NOT_THE_OWNER;
+        if (!packet.isFragment() && !packet.isIcmpError() && !isAsked) redirection.tell(handedIngress, handedEnds, false);
+        return hand(owner, ingress, Geneve.LAST, NodeCounter.REDIRECTED) ? NONE : DropReason.REDIRECT_FAILED;
+    }
+
     private boolean hand(int member, DataInterface ingress, int hops, NodeCounter counter) {
-        if (hops != Geneve.FINAL && (redirects == null || !redirects.tryAcquire(nowNs))) return false;
+        if (hops < Geneve.FINAL && (redirects == null || !redirects.tryAcquire(nowNs))) return false;
         int zone = handed ? handedZone : ingress.zone();
         int from = handed ? handedIngress : redirection.local();
         if (!redirection.send(member, zone, from, hops, io.memory(), packet.ip(), packet.ipLength())) return false;

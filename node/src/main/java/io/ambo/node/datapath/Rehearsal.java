@@ -76,7 +76,7 @@ final class Rehearsal {
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> {
                     replicate(key, session, peer);
                     return 0;
-                }, (keyHash, zone, memory, frame, length) -> false, Redirection.NONE, FastPath.NONE, new SessionCounts(1), identity,
+                }, StrayOutlet.NONE, Redirection.NONE, FastPath.NONE, new SessionCounts(1), identity,
                         () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0, Nat.NONE));

@@ -50,6 +50,7 @@ final class SessionStep implements SessionTable.Visitor {
     private int owner;
     private boolean inDoubt;
     private boolean mayAskPeer;
+    private int resigned;
 
     SessionStep(PacketView packet, DeltaPublisher publisher, FastPath fastPath, Redirection redirection, BooleanSupplier hasPeers,
             Policy policy) {
@@ -67,10 +68,12 @@ final class SessionStep implements SessionTable.Visitor {
      * Sets up the next visit.
      *
      * @param handedOver    another member has handed the packet over
+     * @param resignedOwner a member that says by handing it over that not it has the session any more, but this one; 0: nobody does
      * @param obstacleAhead why the packet cannot be forwarded even if it belongs (its TTL, its size): then the session stays as it is
      */
-    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, boolean handedOver, long now) {
+    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, boolean handedOver, int resignedOwner, long now) {
         handed = handedOver;
+        resigned = resignedOwner;
         sourceIsHigh = packetSourceIsHigh;
         obstacle = obstacleAhead;
         nowMs = now;
@@ -114,6 +117,8 @@ final class SessionStep implements SessionTable.Visitor {
         boolean takenOver = false;
         if (redirection.isOn() && !session.has(SessionRecord.CLOSED)) {
             owner = redirection.owner(key, session);
+            // It drains, and this node has yet to hear of it.
+            if (owner == resigned) owner = redirection.local();
             if (owner != redirection.local()) {
                 outcome = Outcome.ELSEWHERE;
                 return;

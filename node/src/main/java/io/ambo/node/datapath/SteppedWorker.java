@@ -2,7 +2,6 @@ package io.ambo.node.datapath;
 
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
@@ -54,7 +53,7 @@ public final class SteppedWorker {
 
         DeltaPublisher publisher();
 
-        StrayOutlet strays();
+        default StrayOutlet strays() { return StrayOutlet.NONE; }
 
         default Redirection redirection() { return Redirection.NONE; }
     }
@@ -121,7 +120,8 @@ public final class SteppedWorker {
         };
         StrayOutlet strays = membership.strays();
         pipeline = new PacketPipeline(new WorkerContext(io, routes, sessions, membership.publisher(),
-                (keyHash, zone, memory, frame, length) -> io.handOver(strays, keyHash, zone, frame, length), membership.redirection(),
+                (endsHash, zone, opens, memory, ip, length) -> io.handOver(strays, endsHash, zone, opens, ip, length),
+                membership.redirection(),
                 FastPath.NONE, counts,
                 identity,
                 membership::hasPeers, drops.newRow(), counters.newRow(), Datapath.limits(config), SILENT), policy);
@@ -255,8 +255,8 @@ public final class SteppedWorker {
             return at;
         }
 
-        private boolean handOver(StrayOutlet strays, long keyHash, int zone, long frame, int length) {
-            handedOver = strays.send(keyHash, zone, memory, frame, length);
+        private boolean handOver(StrayOutlet strays, long endsHash, int zone, boolean opens, long ip, int length) {
+            handedOver = strays.send(endsHash, zone, opens, memory, ip, length);
             return handedOver;
         }
 

@@ -2,7 +2,6 @@ package io.ambo.node.datapath;
 
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.packet.DropReason;

@@ -13,7 +13,7 @@ import java.nio.ByteOrder;
  *     8 option class (2) 0xFF01 (experimental), type (1) 0xC1 (critical), length (1) in words
  *    12 sender (2)        node id of who sent this datagram: names the key
  *    14 ingress (2)       node id of who received the packet
- *    16 hops (1)          {@link #ASK}, {@link #ASK_AGAIN}, {@link #FINAL}
+ *    16 hops (1)          {@link #ASK}, {@link #ASK_AGAIN}, {@link #FINAL}, {@link #LAST}
  *    17 lane (1)          {@link #WORKER}: a worker sent it, {@link #KERNEL}: an XDP program did; each has its keys and its numbers
  *    18 reserved (2)
  *    20 sequence (8)      grows with each datagram of the sender's lane
@@ -31,8 +31,10 @@ public final class Geneve {
     public static final int ASK = 0;
     /** The same, to the next one in the order of the hash, as those before do not know it (yet). */
     public static final int ASK_AGAIN = 1;
-    /** To the owner: never handed on. */
+    /** To the owner: handed on once at most, as {@link #LAST}. */
     public static final int FINAL = 2;
+    /** To the owner, from one that was taken for it and no longer is: never handed on. */
+    public static final int LAST = 3;
     public static final int WORKER = 0, KERNEL = 1;
 
     /** Bytes that the tag is taken over. */
@@ -91,7 +93,7 @@ public final class Geneve {
         if ((datagram.get(SHORT, at) & 0xFFFF) != FIRST || datagram.get(INT, at + CLASS) != OPTION) return false;
         if (datagram.get(ValueLayout.JAVA_BYTE, at + ZONE) != 0 || datagram.get(ValueLayout.JAVA_BYTE, at + ZONE + 3) != 0) return false;
         if (datagram.get(SHORT, at + RESERVED) != 0) return false;
-        if (hops(datagram, at) > FINAL || lane(datagram, at) > KERNEL) return false;
+        if (hops(datagram, at) > LAST || lane(datagram, at) > KERNEL) return false;
         int version = version(datagram, at + SIZE);
         return switch (datagram.get(SHORT, at + 2) & 0xFFFF) {
             case IPV4 -> version == 4 && (datagram.get(SHORT, at + SIZE + 2) & 0xFFFF) == inner;

@@ -81,7 +81,7 @@ class PacketPipelineAllocationTest {
                 new Fragments.Limits(64, 64, 16, 1_000_000_000));
         return new PacketPipeline(
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0,
-                        (keyHash, zone, memory, frame, length) -> false, Redirection.NONE, FastPath.NONE, new SessionCounts(1), identity,
+                        StrayOutlet.NONE, Redirection.NONE, FastPath.NONE, new SessionCounts(1), identity,
                         () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0, io.ambo.node.firewall.Nat.NONE));

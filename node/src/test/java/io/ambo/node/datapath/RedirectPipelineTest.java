@@ -28,6 +28,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -91,7 +92,7 @@ class RedirectPipelineTest {
 
         @Override
         public boolean send(int member, int zone, int ingress, int hops, MemorySegment memory, long ip, int length) {
-            if (hops != Geneve.FINAL) asked++;
+            if (hops < Geneve.FINAL) asked++;
             wire.add(
                     new Handed(id.value(), member, zone, ingress, hops, MemorySegment.ofArray(memory.asSlice(ip - 14, length + 14L).toArray(
                             java.lang.foreign.ValueLayout.JAVA_BYTE))));
@@ -106,7 +107,10 @@ class RedirectPipelineTest {
                 told.learnt.remove(ends.hash());
         }
 
-        private View localView() { return new View(view.id(), id, view.members()); }
+        /** What it knows of who drains is its own. */
+        Set<Integer> drainers = Set.of();
+
+        private View localView() { return new View(view.id(), id, view.members(), drainers); }
     }
 
     RedirectPipelineTest() { for (NodeId id : ALL) members.put(id.value(), new Member(id)); }
@@ -203,6 +207,42 @@ class RedirectPipelineTest {
         carry();
         owner.node.onlySent();
         assertThat(asked).isOne();
+    }
+
+    /** An owner drains. It knows that first; whoever takes it for the owner still hands it a packet, and gets that back. */
+    @Test
+    void whoIsHandedWhatADrainingOwnerNoLongerHasTakesTheSessionOver() {
+        Member owner = member(0), heir = member(1);
+        int port = portWithDirector(heir.id);
+        open(owner, port);
+        deliverDeltas();
+        owner.drainers = Set.of(owner.id.value());
+        heir.node.in(1, toClient(port).flags(SYN | ACK).seq(500).ack(101));
+        assertThat(wire).hasSize(1).allMatch(handed -> handed.to() == owner.id.value() && handed.hops() == Geneve.FINAL);
+        carry();
+        assertThat(heir.node.onlySent().hasTcp(SYN | ACK)).isTrue();
+        assertThat(owner.node.sent).isEmpty();
+        SessionRecord session = new SessionRecord();
+        SessionKey key = new SessionKey();
+        PacketBuilder.parsed(toServer(port).bytes()).writeKey(key, 0);
+        assertThat(heir.table.read(key, session)).isTrue();
+        assertThat(session.owner()).isEqualTo(heir.id.value());
+        assertThat(heir.learnt).as("the owner has said that it has not").doesNotContainKey(hash(port));
+    }
+
+    /** Two that take each other for the owner play no ball. */
+    @Test
+    void whatIsHandedBackIsHandedOnNoFurther() {
+        Member owner = member(0), other = member(1), third = member(2);
+        int port = portWithDirector(other.id);
+        open(owner, port);
+        deliverDeltas();
+        owner.drainers = Set.of(owner.id.value());
+        other.drainers = Set.of(owner.id.value(), other.id.value());
+        owner.node.in(1, toClient(port).flags(SYN | ACK).seq(500).ack(101));
+        assertThat(wire).hasSize(1).allMatch(handed -> handed.to() == other.id.value());
+        carry();
+        assertThat(third.node.drops.total(DropReason.STRAY) + third.node.drops.total(DropReason.NOT_THE_OWNER)).isOne();
     }
 
     @Test

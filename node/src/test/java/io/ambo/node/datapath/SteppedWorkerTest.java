@@ -3,7 +3,6 @@ package io.ambo.node.datapath;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.ambo.cluster.replication.DeltaPublisher;
-import io.ambo.cluster.replication.StrayOutlet;
 import io.ambo.cluster.session.InMemorySessionTable;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
@@ -123,7 +122,7 @@ class SteppedWorkerTest implements Routes, Clock, SteppedWorker.Membership, Step
     public DeltaPublisher publisher() { return (key, session, acknowledge) -> 0; }
 
     @Override
-    public StrayOutlet strays() { return (keyHash, zone, memory, frame, length) -> peerTakesStrays; }
+    public StrayOutlet strays() { return (endsHash, zone, opens, memory, ip, length) -> peerTakesStrays; }
 
     @Override
     public long monotonicMs() { return nowNs / 1_000_000; }

@@ -37,6 +37,8 @@ final class TestNode implements PacketIo, Routes {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     record Sent(int port, byte[] bytes) {}
 
+    private static final int ETHERNET = 14;
+
     /** A delta on its way. */
     record Delta(SessionKey key, SessionRecord session) {}
 
@@ -92,10 +94,11 @@ final class TestNode implements PacketIo, Routes {
         return ++ticket;
     }
 
-    private boolean redirect(long keyHash, int zone, MemorySegment from, long frame, int length) {
+    /** With room for the header that takes the place of Ethernet's. */
+    private boolean redirect(long endsHash, int zone, boolean opens, MemorySegment from, long ip, int length) {
         if (!hasPeers || !takesStrays) return false;
-        byte[] copy = new byte[length];
-        MemorySegment.copy(from, java.lang.foreign.ValueLayout.JAVA_BYTE, frame, copy, 0, length);
+        byte[] copy = new byte[ETHERNET + length];
+        MemorySegment.copy(from, java.lang.foreign.ValueLayout.JAVA_BYTE, ip - ETHERNET, copy, 0, copy.length);
         strays.add(new HandedOver(0, zone, 0, Geneve.FINAL, MemorySegment.ofArray(copy)));
         return true;
     }
