@@ -108,7 +108,7 @@ final class Forward {
         // Tables of all contenders are made for the number of flows.
         for (int flows : cases.stream().map(each -> each.load().flows()).distinct().toList()) {
             try (ConntrackRoom _ = ConntrackRoom.forEntries(4L * flows)) {
-                build(flows);
+                build(flows, (int) cases.stream().filter(each -> each.load().flows() == flows).count() * flows);
                 for (Case each : cases) if (each.load().flows() == flows) outcomes.add(measure(each));
             } finally {
                 contenders.forEach(Contender::close);
@@ -120,14 +120,15 @@ final class Forward {
         return json ? text : table(outcomes) + "\nplot and figures: " + directory + "\n";
     }
 
-    private void build(int flows) {
+    /** @param sessions of all cases with so many flows: those of one last longer than its turns */
+    private void build(int flows, int sessions) {
         progress.printf(Locale.ROOT, "%,d flows: building six lines, starting three nodes%n", flows);
         // The same idle times for all: no session ends while others have their turn.
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0, flows: %d }
                 datapath: { fast-path-after: 1, packet-memory: 256MiB }
                 timeouts: { udp: { single: 1h, multiple: 1h } }
-                """.formatted(Math.max(200_000, flows * 5 / 4), Math.max(131_072, flows * 5 / 4)));
+                """.formatted(Math.max(200_000, sessions / 4 * 5), Math.max(131_072, sessions / 4 * 5)));
         for (String name : List.of(BARE, KERNEL, NFT, DNAT, ALONE, PAIR)) contenders.add(new Contender(name, Line.build(policy)));
         for (Contender each : contenders) {
             switch (each.name) {

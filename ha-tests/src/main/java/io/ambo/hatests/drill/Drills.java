@@ -5,7 +5,7 @@ import java.util.stream.Collectors;
 
 /** All drills there are. */
 public final class Drills {
-    public static final List<Drill> ALL = List.of(new AsymmetricHandshakes("sync"), new AsymmetricHandshakes("redirect"),
+    public static final List<Drill> ALL = List.of(new AsymmetricHandshakes("sync"), new AsymmetricHandshakes("redirect"), new RedirectMtu(),
             new ThreeNodesRedirect(),
             new KillOwner(), new WarmRestart(), new LateJoiner(),
             new FailClosed(),

@@ -259,9 +259,16 @@ public final class Lab implements AutoCloseable {
 
     /** Mends all links, removes what drills have put in the packets' way, and sets the routes as they were in the beginning. */
     public void heal() {
+        for (LabNode node : nodes()) syncMtu(node, SYNC_MTU);
         for (NetworkNamespace host : hosts.values()) host.run("nft", "flush", "ruleset");
         for (LabNode node : nodes()) mend(node);
         asymmetric();
+    }
+
+    /** The largest IP packet on the node's sync link from now on, at both ends of its wire. */
+    public void syncMtu(LabNode node, int bytes) {
+        node.host().ip("link set dev sync mtu " + bytes);
+        host("syncnet").ip("link set dev " + node.name() + " mtu " + bytes);
     }
 
     /** The kernel forwards in the nodes' place: what Ambo is compared with. */
@@ -293,8 +300,7 @@ public final class Lab implements AutoCloseable {
             attach(node.name(), "right", "right", node.rightAddress() + "/24", node.rightAddress6() + "/64");
             attach(node.name(), "sync", "syncnet", node.syncAddress() + "/24", "");
             // Room for a packet of 1500 bytes that a member hands over.
-            node.host().ip("link set dev sync mtu " + SYNC_MTU);
-            host("syncnet").ip("link set dev " + node.name() + " mtu " + SYNC_MTU);
+            syncMtu(node, SYNC_MTU);
             // Frames that XDP redirects into a veth are received only if the far end polls (NAPI), which receive offload switches on.
             for (String net : List.of("left", "right", "syncnet"))
                 Command.run("ip", "netns", "exec", host(net).name(), "ethtool", "-K", node.name(), "gro", "on");

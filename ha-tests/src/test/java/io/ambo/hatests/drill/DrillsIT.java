@@ -27,6 +27,9 @@ class DrillsIT {
     void asymmetricHandshakesInRedirectModeLoseNoPacket() { assertPasses("asymmetric-handshakes-redirect"); }
 
     @Test
+    void fullSegmentsAreHandedOverWhateverTheSyncLinkHolds() { assertPasses("redirect-mtu"); }
+
+    @Test
     void connectionsDealtOverThreeNodesGoOnThroughTheBackup() { assertPasses("three-nodes-redirect"); }
 
     @Test

@@ -60,8 +60,8 @@ public final class AddressKeeper implements AutoCloseable {
     /** A state is told again after this, and after a change at once and twice more. */
     private static final long STATE_INTERVAL_NS = 100 * MS;
     private static final int REPEATS = 3;
-    /** Without floating addresses nothing is urgent. */
-    private static final long TURN_NS = 5 * MS, IDLE_TURN_NS = 20 * MS;
+    /** Without floating addresses there is less to look at. */
+    private static final long TURN_NS = 5 * MS, IDLE_TURN_NS = 10 * MS;
     private static final int INBOX = 1024;
     /** An announcement is repeated, since it may be lost: so long after it was made first. */
     private static final long[] ANNOUNCE_AFTER_NS = { 0, 50 * MS, 250 * MS, 1_000 * MS, 3_000 * MS };
@@ -486,8 +486,7 @@ public final class AddressKeeper implements AutoCloseable {
         else
             LOG.warn("{} (was: {})", what, before);
         events.add(EventLog.Kind.VIEW, what);
-        // Without addresses to move, JGroups' slower detection is soon enough, and a second opinion is one too many.
-        if (standing == Standing.HOST_SILENT && !configured.isEmpty()) peers.hostLost(peer);
+        if (standing == Standing.HOST_SILENT) peers.hostLost(peer);
         else if (before == Standing.HOST_SILENT) peers.hostFound(peer);
     }
 

@@ -145,8 +145,6 @@ public final class Datapath implements AutoCloseable {
             int index = number;
             Umem umem = Umem.create(framesOfWorker);
             RedirectSocket socket = redirects.newSocket();
-            int linkMtu = mtuOf(interfaceOf(redirects.bindAddress()));
-            if (linkMtu > 0) socket.linkMtu(linkMtu);
             FastPath fastPath = fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE;
             Redirection redirection = redirectMode ? new MemberRedirection(cluster, socket, fastPath, flows, teller) : Redirection.NONE;
             workers.add(new Worker(number, clock, umem, sockets, socket, counters.newRow(),
@@ -332,20 +330,12 @@ public final class Datapath implements AutoCloseable {
         if (!slowRedirects.isEmpty()) warnings.add(slowRedirects);
         int overhead = redirects.overhead();
         int largest = network.interfaces().stream().mapToInt(DataInterface::mtu).max().orElse(0);
-        int mtu = mtuOf(interfaceOf(redirects.bindAddress()));
-        if (mtu > 0 && mtu < largest + overhead)
+        int mtu = redirects.linkMtu();
+        if (mtu < largest + overhead)
             warnings.add(
                     "the sync link's MTU is %d: packets of more than %d bytes that members hand to each other go in fragments, through Java; %d would do"
                             .formatted(mtu, mtu - overhead, largest + overhead));
         return warnings;
-    }
-
-    private static int mtuOf(@Nullable NetworkInterface device) {
-        try {
-            return device == null ? 0 : device.getMTU();
-        } catch (SocketException unknown) {
-            return 0;
-        }
     }
 
     private static @Nullable NetworkInterface interfaceOf(InetAddress address) {

@@ -31,7 +31,6 @@ public final class RedirectSocket implements AutoCloseable {
     private final MemorySegment from = Arena.ofAuto().allocate(SOCKET_ADDRESS, 8);
     private final MemorySegment fromLength = Arena.ofAuto().allocate(4, 4);
     private final MemorySegment scratch = Arena.ofAuto().allocate(Geneve.TAGGED, 8);
-    private int largestWhole = LARGEST;
 
     RedirectSocket(Redirects redirects, CounterBank<RedirectCounter>.Row counters) {
         this.redirects = redirects;
@@ -58,11 +57,6 @@ public final class RedirectSocket implements AutoCloseable {
     }
 
     public int fd() { return fd; }
-
-    /** Bytes of the largest IP packet of the sync link; larger datagrams are counted. */
-    public void linkMtu(int bytes) {
-        largestWhole = bytes - (ipv6 ? 48 : 28);
-    }
 
     /**
      * Hands a packet to a member.
@@ -98,7 +92,7 @@ public final class RedirectSocket implements AutoCloseable {
             return false;
         }
         counters.increment(RedirectCounter.SENT);
-        if (Geneve.SIZE + length > largestWhole) counters.increment(RedirectCounter.SENT_IN_FRAGMENTS);
+        if (Geneve.SIZE + length > redirects.linkMtu() - (ipv6 ? 48 : 28)) counters.increment(RedirectCounter.SENT_IN_FRAGMENTS);
         return true;
     }
 

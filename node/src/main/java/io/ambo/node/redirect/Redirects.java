@@ -10,6 +10,8 @@ import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.RedirectHello;
 import java.lang.foreign.MemorySegment;
 import java.net.InetAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.net.UnknownHostException;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -65,6 +67,7 @@ public final class Redirects implements AutoCloseable {
     private volatile byte[] kernelSalt = {};
     private volatile @Nullable HelloSender hellos;
     private volatile boolean running = true;
+    private volatile int linkMtu = Integer.MAX_VALUE;
     private View view;
 
     /**
@@ -233,7 +236,24 @@ public final class Redirects implements AutoCloseable {
                 LOG.error("hello was not said", failed);
             }
             forgetTheGone();
+            linkMtu(currentMtu());
             if (!pause()) return;
+        }
+    }
+
+    /** Bytes of the largest IP packet of the sync link, as of the last seconds; {@link Integer#MAX_VALUE} when nobody knows. */
+    public int linkMtu() {
+        return linkMtu;
+    }
+
+    void linkMtu(int bytes) { linkMtu = bytes; }
+
+    private int currentMtu() {
+        try {
+            NetworkInterface device = NetworkInterface.getByInetAddress(bindAddress);
+            return device == null ? Integer.MAX_VALUE : device.getMTU();
+        } catch (SocketException unknown) {
+            return Integer.MAX_VALUE;
         }
     }
 

@@ -89,7 +89,7 @@ class RedirectSocketTest {
         byte[] large = Arrays.copyOf(PACKET, 3_000);
         large[2] = (byte) (3_000 >>> 8);
         large[3] = (byte) 3_000;
-        a.socket.linkMtu(1_500);
+        a.redirects.linkMtu(1_500);
         assertThat(send(a, b, large)).isTrue();
         assertThat(receive(b)).isEqualTo(HandedFrame.HEADER + 3_000);
         assertThat(a.count(RedirectCounter.SENT_IN_FRAGMENTS)).isOne();
