@@ -13,6 +13,8 @@
 #define AMBO_LOOPBACK 1
 // A next hop is asked for again after this, whatever the generation says: nobody counts it while the JVM is away.
 #define AMBO_HOP_NS 500000000ull
+// So long after a packet that did not fit the sync link its flow goes through Java; a note has no next hop of its own, and keeps the time there.
+#define AMBO_NARROW_NS 1000000000ull
 
 #define AMBO_LANE_KERNEL 1
 #define AMBO_HOPS_FINAL 2
@@ -225,7 +227,12 @@ static __always_inline int hand_over(struct xdp_md *ctx, const struct packet *pa
     if (!own || !own->ifindex || !target || !zone) return -1;
     int ipv6 = own->ipv6 != 0;
     __u32 outer = (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr)) + sizeof(struct udphdr) + sizeof(struct geneve);
-    if (!find_target_hop(ctx, own, target, length + outer, now, generation)) return -1;
+    // What did not fit goes through Java, and takes longer: what comes behind it in this direction must not overtake it.
+    if (direction->hop.valid_until_ns > now) return -1;
+    if (!find_target_hop(ctx, own, target, length + outer, now, generation)) {
+        if (target->hop.mtu && length + outer > target->hop.mtu) direction->hop.valid_until_ns = now + AMBO_NARROW_NS;
+        return -1;
+    }
     direction->packets++;
     direction->bytes += length;
     direction->last_seen_ns = now;

@@ -73,6 +73,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private static final long REPAIR_INTERVAL_MS = 200;
     /** A member that cannot be reached is noticed within this time. */
     private static final long NOTICED_WITHIN_MS = 10_000;
+    /** Parts that have met are mostly done comparing their tables within this time. */
+    private static final long COMPARED_WITHIN_MS = 10_000;
     private static final int SLICES_PER_TURN = 256;
     private static final long COMPARE_AGAIN_MS = 1000;
     private static final int MOST_STREAMS = 16;
@@ -156,6 +158,9 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private boolean roomIsLeft;
     /** What goes again next has found no fault with the way out. */
     private boolean isRepairExplained;
+    /** When parts met last, and since when packets have passed here of which the others have not heard; {@link Long#MAX_VALUE}: all is told. */
+    private long metAtMs = Long.MAX_VALUE, seenApartSinceMs = Long.MAX_VALUE;
+    private boolean isComparedSinceMet;
     /** Members that were in a view with this node, and are no longer. */
     private final Map<NodeId, Long> leftAtMs = new LinkedHashMap<>();
     private final SessionTable.Sweep onRepaired = this::repair;
@@ -272,6 +277,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         giveUpTheSilent(nowMs);
         work += repairDirtyBuckets(nowMs);
         beginComparison(nowMs);
+        tellWhatWasSeenApart(nowMs);
         gate.evaluate(nowMs);
         tellGate(nowMs);
         return work;
@@ -300,7 +306,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     private void membershipChanged(Membership membership) {
         View now = membership.view();
-        if (!membership.parts().isEmpty()) tellWhatWasSeenApart(now);
+        if (!membership.parts().isEmpty()) noteWhatWasSeenApart(now);
         noteWhoLeft(now);
         view = now;
         streams.removeIf(stream -> !now.members().contains(stream.peer()));
@@ -326,9 +332,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     /**
      * Separated parts have met. The digests say nothing of sequence numbers, and the members of the other parts have not heard of the packets that passed here
-     * meanwhile; who believes that it has seen a session whole would refuse the next ones.
+     * meanwhile; who believes that it has seen a session whole would refuse the next ones. So they are told, once the tables have been compared: what the parts have
+     * brought each other is counted there.
      */
-    private void tellWhatWasSeenApart(View now) {
+    private void noteWhatWasSeenApart(View now) {
         long sinceMs = Long.MAX_VALUE;
         for (NodeId member : now.members()) {
             boolean isNew = !member.equals(local) && (view == null || !view.members().contains(member));
@@ -336,7 +343,17 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         }
         // Others have gone on without this node, which has noticed nothing: it is not known since when.
         if (sinceMs == Long.MAX_VALUE) sinceMs = Long.MIN_VALUE;
-        long fromMs = sinceMs == Long.MIN_VALUE ? sinceMs : sinceMs - NOTICED_WITHIN_MS;
+        seenApartSinceMs = Math.min(seenApartSinceMs, sinceMs == Long.MIN_VALUE ? sinceMs : sinceMs - NOTICED_WITHIN_MS);
+        metAtMs = clock.monotonicMs();
+        isComparedSinceMet = false;
+    }
+
+    private void tellWhatWasSeenApart(long nowMs) {
+        if (metAtMs == Long.MAX_VALUE) return;
+        boolean compares = !isComparedSinceMet || comparison != null || !toCompare.isEmpty() || !streams.isEmpty();
+        if (compares && nowMs - metAtMs < COMPARED_WITHIN_MS) return;
+        long fromMs = seenApartSinceMs;
+        seenApartSinceMs = metAtMs = Long.MAX_VALUE;
         long[] told = new long[1];
         for (int slice = 0; slice < table.slices(); slice++) {
             table.sweep(slice, (key, session) -> {
@@ -492,6 +509,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     }
 
     private void tell(NodeId peer, CompareReport report, boolean asked) {
+        isComparedSinceMet |= report.getReason() == CompareReason.PARTS_MET;
         long taken = asked ? report.getAskerInserted() : report.getAnswererInserted();
         long given = asked ? report.getAnswererInserted() : report.getAskerInserted();
         long lost = asked ? report.getAskerReplaced() : report.getAnswererReplaced();

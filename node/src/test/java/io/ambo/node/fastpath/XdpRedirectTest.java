@@ -277,6 +277,11 @@ class XdpRedirectTest {
         // 64 bytes more, and the link takes 1500.
         a.expect(XdpCounter.REDIRECTED_IN_KERNEL, packet("4").payload(1500 - 64 - 40).bytes());
         a.expect(XdpCounter.PUNTED_REDIRECT, packet("4").payload(1500 - 64 - 39).bytes());
+        // What comes behind it does not overtake it; another flow is none of its business.
+        a.expect(XdpCounter.PUNTED_REDIRECT, frame);
+        byte[] other = packet("4").from(CLIENT, 40_001).bytes();
+        a.cache.installRedirect(ends(other), B.value(), System.nanoTime() / 1_000_000);
+        a.expect(XdpCounter.REDIRECTED_IN_KERNEL, other);
         a.program.redirect().sendNoMoreTo(B.value());
         a.expect(XdpCounter.PUNTED_REDIRECT, frame);
     }
