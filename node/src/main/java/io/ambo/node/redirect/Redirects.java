@@ -174,12 +174,15 @@ public final class Redirects implements AutoCloseable {
     public void onView(View now) {
         lock.lock();
         try {
+            View before = view;
             view = now;
             long nowMs = clock.monotonicMs();
             for (RedirectPeer peer : peers) {
                 int node = peer.id.value();
                 if (now.contains(node)) {
-                    if (leftAtMs.remove(node) != null) tell(kernelLane, peer);
+                    leftAtMs.remove(node);
+                    // Its hello may have come before the view that it is in.
+                    if (!before.contains(node)) tell(kernelLane, peer);
                 } else if (leftAtMs.putIfAbsent(node, nowMs) == null) {
                     kernelLane.sendNoMoreTo(node);
                 }

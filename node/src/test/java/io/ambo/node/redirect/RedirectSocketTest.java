@@ -15,8 +15,10 @@ import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
@@ -193,6 +195,43 @@ class RedirectSocketTest {
         injectFromA(new byte[]{ 1, 2, 3 });
         assertThat(receive(b)).isNegative();
         assertThat(b.count(RedirectCounter.REFUSED_MALFORMED)).isEqualTo(2);
+    }
+
+    /** The drill redirect-mtu, one time in five: no packet was handed over by the kernel, ever. */
+    @Test
+    void aHelloThatComesBeforeItsViewCounts() {
+        NodeId local = NodeId.of("a");
+        Lane lane = new Lane();
+        a.redirects.onView(new View(1, local, List.of(local)));
+        a.redirects.kernelLane(lane, new byte[16]);
+        b.redirects.kernelLane(new Lane(), new byte[16]);
+        a.hears(b);
+        assertThat(lane.targets).as("it is not a member yet").isEmpty();
+        a.redirects.onView(new View(2, local, List.of(local, NodeId.of("b"))));
+        assertThat(lane.targets).containsExactly(b.id());
+        a.redirects.onView(new View(3, local, List.of(local)));
+        assertThat(lane.targets).isEmpty();
+        a.redirects.onView(new View(4, local, List.of(local, NodeId.of("b"))));
+        assertThat(lane.targets).containsExactly(b.id());
+    }
+
+    private static final class Lane implements KernelLane {
+        final Set<Integer> targets = new HashSet<>();
+
+        @Override
+        public boolean isOn() { return true; }
+
+        @Override
+        public void sendTo(NodeId member, InetAddress address, int port) { targets.add(member.value()); }
+
+        @Override
+        public void sendNoMoreTo(int member) { targets.remove(member); }
+
+        @Override
+        public void takeFrom(NodeId member, InetAddress address, long key0, long key1) {}
+
+        @Override
+        public void takeNoMoreFrom(int member) {}
     }
 
     @Test
