@@ -62,7 +62,7 @@ public final class Cluster implements AutoCloseable {
     private final EventLog events;
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
     private volatile View view;
-    /** The view without those that drain. Both are written under this object's lock. */
+    /** Node ids, as told last. It and the view are written under this object's lock. */
     private Set<Integer> draining = Set.of();
     private final Set<NodeId> lostHosts = new HashSet<>();
     private volatile boolean hasLivingPeers;

@@ -9,20 +9,21 @@ import java.util.Set;
  * @param id       grows with every view this node installs
  * @param local    this node
  * @param members  all nodes, this one included, the longest-standing first
- * @param draining node ids of members that own nothing as long as there are others; each node learns that in its own time
+ * @param draining node ids, ascending, of members that own nothing as long as there are others; each node learns that in its own time. A list, as it is looked
+ *                 through for each packet, and a set would have to be asked with an object
  */
-public record View(long id, NodeId local, List<NodeId> members, Set<Integer> draining) {
+public record View(long id, NodeId local, List<NodeId> members, List<Integer> draining) {
     public View {
         members = List.copyOf(members);
-        draining = Set.copyOf(draining);
+        draining = List.copyOf(draining);
     }
 
     /** Nobody drains. */
-    public View(long id, NodeId local, List<NodeId> members) { this(id, local, members, Set.of()); }
+    public View(long id, NodeId local, List<NodeId> members) { this(id, local, members, List.of()); }
 
     /** The same members, of whom these drain. */
     public View draining(Set<Integer> nodeIds) {
-        return new View(id, local, members, nodeIds);
+        return new View(id, local, members, nodeIds.stream().sorted().toList());
     }
 
     public boolean contains(int nodeId) {
@@ -34,8 +35,8 @@ public record View(long id, NodeId local, List<NodeId> members, Set<Integer> dra
     public boolean mayOwn(int nodeId) { return contains(nodeId) && !drains(nodeId); }
 
     boolean drains(int nodeId) {
-        // Most of the time nobody does; asked for each packet.
-        return !draining.isEmpty() && draining.contains(nodeId);
+        for (int i = 0; i < draining.size(); i++) if (draining.get(i) == nodeId) return true;
+        return false;
     }
 
     /** True when nobody else is there. */

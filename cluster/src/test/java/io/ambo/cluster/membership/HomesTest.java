@@ -45,7 +45,7 @@ class HomesTest {
 
     @Test
     void whoDrainsIsStillTheBackupWhenNobodyElseIsThere() {
-        View pair = new View(1, A, List.of(A, B), Set.of(B.value()));
+        View pair = new View(1, A, List.of(A, B)).draining(Set.of(B.value()));
         SessionKey key = Samples.key(1);
         assertThat(Homes.backup(pair, key.hash(), A.value())).isEqualTo(B);
         assertThat(pair.mayOwn(B.value())).isFalse();
@@ -53,14 +53,14 @@ class HomesTest {
 
     @Test
     void whenAllDrainNothingMoves() {
-        View pair = new View(1, A, List.of(A, B), Set.of(A.value(), B.value()));
+        View pair = new View(1, A, List.of(A, B)).draining(Set.of(A.value(), B.value()));
         for (int number = 0; number < 100; number++)
             for (NodeId owner : List.of(A, B)) assertThat(Homes.owner(pair, Samples.key(number), ofOwner(owner))).isEqualTo(owner.value());
     }
 
     @Test
     void eachIsAskedOnceAndWhoDrainsLast() {
-        View view = new View(1, A, List.of(A, B, C), Set.of(A.value()));
+        View view = new View(1, A, List.of(A, B, C)).draining(Set.of(A.value()));
         for (int number = 0; number < 100; number++) {
             long hash = Samples.key(number).hash();
             NodeId first = Homes.director(view, hash);

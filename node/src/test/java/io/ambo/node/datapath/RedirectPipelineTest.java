@@ -110,7 +110,7 @@ class RedirectPipelineTest {
         /** What it knows of who drains is its own. */
         Set<Integer> drainers = Set.of();
 
-        private View localView() { return new View(view.id(), id, view.members(), drainers); }
+        private View localView() { return new View(view.id(), id, view.members()).draining(drainers); }
     }
 
     RedirectPipelineTest() { for (NodeId id : ALL) members.put(id.value(), new Member(id)); }
