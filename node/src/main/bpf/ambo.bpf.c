@@ -9,6 +9,7 @@
 // kernel's.
 //
 // One program serves all interfaces; it finds the port by the interface's index.
+#include "account.h"
 #include "flow.h"
 
 SEC("xdp")

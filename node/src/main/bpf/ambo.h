@@ -177,6 +177,18 @@ struct ambo_flow {
 // With the kernel's 48 bytes and a key of 16 an entry is four cache lines, each part in its own.
 _Static_assert(sizeof(struct ambo_flow) == 192, "shared with FlowCache");
 
+// What Java tells of a packet that it has forwarded itself, of a flow that is in the cache: see account.h.
+struct ambo_account {
+    struct ambo_flow_key6 key; // for flows4 its first 16 bytes are a struct ambo_flow_key4
+    __u32 ipv6;
+    __u32 from;                // the packet's direction
+    struct ambo_half half[2];  // as Java knows them now
+    __u64 created;             // of the session's incarnation
+    __u32 epoch;
+    __u32 bytes;
+};
+_Static_assert(sizeof(struct ambo_account) == 104, "shared with FlowCache");
+
 // What becomes of the ends of a packet, after the packet's own ends. The checksums' changes are one's complement sums (RFC 1624).
 struct ambo_translation {
     __u64 created; // of the session's incarnation: an entry of an earlier one counts for nothing

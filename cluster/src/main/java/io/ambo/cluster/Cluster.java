@@ -118,7 +118,7 @@ public final class Cluster implements AutoCloseable {
         boolean redirect = settings.mode() == ClusterSettings.Mode.REDIRECT;
         replicator = new Replicator(local, random.nextLong(), redirect, settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
-        bucketSync = new BucketSync(local, settings.mode(), transport, table, clock, random, dirty, replicator::republish,
+        bucketSync = new BucketSync(local, settings.mode(), transport, table, clock, hybridClock::now, random, dirty, replicator::republish,
                 this::lookForGaps,
                 settings.timing().gateRetryMs(), counters, events, this::tellGate);
         rehoming = redirect ? new Rehoming(local, table, transport, clock, counters) : null;

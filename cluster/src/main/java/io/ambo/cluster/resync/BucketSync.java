@@ -35,6 +35,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiPredicate;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.random.RandomGenerator;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -101,6 +102,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         boolean peerDone;
         final CompareReason reason;
         final long beganMs;
+        /** By the hybrid clock. */
+        final long began;
         long received;
         long inserted;
         long replaced;
@@ -111,9 +114,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         RecordStream outgoing;
         long progressAtMs;
 
-        Comparison(long id, NodeId peer, CompareReason reason, long beganMs) {
+        Comparison(long id, NodeId peer, CompareReason reason, long beganMs, long began) {
             this.reason = reason;
             this.beganMs = beganMs;
+            this.began = began;
             this.id = id;
             this.peer = peer;
         }
@@ -128,6 +132,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private final Transport transport;
     private final SessionTable table;
     private final Clock clock;
+    private final LongSupplier hybridNow;
     private final RandomGenerator random;
     private final Mode mode;
     private final Homes homes = new Homes();
@@ -167,11 +172,13 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private long toldAtMs;
 
     /**
+     * @param hybridNow    what is created from here on has a later time
      * @param gapWatch     looks for batches that do not come; called once a turn
      * @param gateListener hears each change of the gate, on the resync thread
      */
-    public BucketSync(NodeId local, Mode mode, Transport transport, SessionTable table, Clock clock, RandomGenerator random,
-            DirtyBuckets dirty, Republisher republisher, Runnable gapWatch, long gateRetryMs, CounterBank<ClusterCounter> counters,
+    public BucketSync(NodeId local, Mode mode, Transport transport, SessionTable table, Clock clock, LongSupplier hybridNow,
+            RandomGenerator random, DirtyBuckets dirty, Republisher republisher, Runnable gapWatch, long gateRetryMs,
+            CounterBank<ClusterCounter> counters,
             EventLog log,
             Consumer<GateState> gateListener) {
         this.log = log;
@@ -180,6 +187,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         this.transport = transport;
         this.table = table;
         this.clock = clock;
+        this.hybridNow = hybridNow;
         this.random = random;
         this.dirty = dirty;
         this.republisher = republisher;
@@ -396,7 +404,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             toCompare.remove(peer);
         }
         comparedAtMs.put(peer, nowMs);
-        Comparison begun = new Comparison(random.nextLong() | 1, peer, reason, nowMs);
+        Comparison begun = new Comparison(random.nextLong() | 1, peer, reason, nowMs, hybridNow.getAsLong());
         comparison = begun;
         nextRound(begun);
     }
@@ -420,8 +428,11 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         of.outgoing = null;
         CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size())
                 .setReason(of.reason).setMode(mode.word());
+        // What has come into being since the first round is told as it happens; it would make every other bucket of a busy table differ for ever.
+        long createdBefore = of.round == 1 ? 0 : of.began;
+        request.setCreatedBefore(createdBefore);
         if (table.size() > 0) {
-            Digest digest = Digest.of(table, sharedWith(of.peer));
+            Digest digest = Digest.of(table, compared(of.peer, createdBefore));
             for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
         }
         of.progressAtMs = clock.monotonicMs();
@@ -558,7 +569,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         if (tallies.size() > MOST_STREAMS) tallies.remove(tallies.keySet().iterator().next());
         BitSet differing = request.getDigestsCount() == 0
                 ? everything()
-                : differing(request.getDigestsList(), Digest.of(table, sharedWith(peer)));
+                : differing(request.getDigestsList(), Digest.of(table, compared(peer, request.getCreatedBefore())));
         answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
         send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
         if (!differing.isEmpty())
@@ -570,6 +581,12 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         View known = view;
         if (mode == Mode.SYNC || known == null) return (key, session) -> true;
         return (key, session) -> homes.has(known, local.value(), key, session) && homes.has(known, peer.value(), key, session);
+    }
+
+    private BiPredicate<SessionKey, SessionRecord> compared(NodeId peer, long createdBefore) {
+        BiPredicate<SessionKey, SessionRecord> shared = sharedWith(peer);
+        if (createdBefore == 0) return shared;
+        return (key, session) -> Long.compareUnsigned(session.created(), createdBefore) <= 0 && shared.test(key, session);
     }
 
     /** An empty table differs wherever this one is not empty: no sweep is needed to know it. */

@@ -36,6 +36,11 @@ public final class HybridClock {
         }
     }
 
+    /** What {@link #next} gives from here on is later than this. */
+    public long now() {
+        return Math.max(last.get(), (clock.wallMs() << COUNT_BITS) - 1);
+    }
+
     /**
      * Takes note of a peer's time.
      *

@@ -28,6 +28,7 @@ public final class LabNode {
     private final String mode;
     private String processors = "";
     private boolean hasOwnClock;
+    private @org.jspecify.annotations.Nullable Process started;
 
     LabNode(String name, int number, NetworkNamespace host, Path directory) {
         this(name, number, host, directory, List.of("a", "b"), "sync");
@@ -178,6 +179,7 @@ public final class LabNode {
         if (hasOwnClock) useClock(builder.environment());
         try {
             Process process = builder.start();
+            started = process;
             Files.writeString(pidFile(), Long.toString(process.pid()));
         } catch (IOException failed) {
             throw new LabException("cannot start node " + name, failed);
@@ -189,7 +191,7 @@ public final class LabNode {
         long deadlineNs = System.nanoTime() + READY_LIMIT.toNanos();
         String last = "its control socket is not there yet";
         while (System.nanoTime() < deadlineNs) {
-            if (!isRunning()) throw new LabException("node " + name + " ended while starting:\n" + tail());
+            if (!isRunning()) throw new LabException("node " + name + " ended while starting" + ending() + ":\n" + tail());
             if (Files.exists(controlSocket())) {
                 try {
                     NodeStatus status = status();
@@ -253,18 +255,26 @@ public final class LabNode {
         }
     }
 
-    /** The number may have gone to another process since. In the middle of an exec the command line is empty or cannot be read: then it is asked again. */
+    /** The number may have gone to another process since. In the middle of an exec the command line is empty, cut short, or cannot be read: then it is asked again. */
     private boolean isOurs(ProcessHandle process) {
+        boolean isAnother = false;
         for (int attempt = 0; attempt < 10; attempt++) {
             try {
                 String commandLine = Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
-                if (!commandLine.isEmpty()) return commandLine.contains(directory.toString());
+                if (commandLine.contains(directory.toString())) return true;
+                isAnother = !commandLine.isEmpty();
             } catch (IOException unreadable) {
                 if (!process.isAlive()) return false;
             }
             Pause.ms(1);
         }
-        return process.isAlive();
+        return !isAnother && process.isAlive();
+    }
+
+    /** What its process that was started here ended with, for messages. */
+    private String ending() {
+        Process last = started;
+        return last == null || last.isAlive() ? "" : " (status " + last.exitValue() + ")";
     }
 
     public long pid() {

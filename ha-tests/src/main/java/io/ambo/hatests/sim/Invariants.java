@@ -61,6 +61,8 @@ final class Invariants implements Traffic.Witness {
         final long[] sinceNs;
         /** By node: of its live session. */
         final @Nullable Birth[] births;
+        /** For which conversation of these ends a session was opened. */
+        final Map<Birth, Integer> bornFor = new HashMap<>();
         final List<Set<Incarnation>> closed = new ArrayList<>();
 
         Tracked(SessionKey key, int nodes) {
@@ -79,12 +81,6 @@ final class Invariants implements Traffic.Witness {
         void forget(int node) {
             sinceNs[node] = -1;
             births[node] = null;
-        }
-
-        /** Of two connections of the same ends a node may still have the earlier one. */
-        boolean isHeldAs(@Nullable Birth birth) {
-            for (Birth each : births) if (each != null && each.equals(birth)) return true;
-            return false;
         }
 
         boolean isHeld() {
@@ -197,7 +193,7 @@ final class Invariants implements Traffic.Witness {
         }
         if (begins || isLive(before) && !isLive(after)) note(node, key, after);
         if (isLive(after)) {
-            if (after != null) tracked.hold(node, after, agenda.nowNs());
+            if (after != null) hold(tracked, node, after);
         } else if (tracked.sinceNs[node] >= 0) {
             tracked.forget(node);
             checkLoss(node, key, tracked);
@@ -223,6 +219,12 @@ final class Invariants implements Traffic.Witness {
     /** For long enough to have agreed about everything. */
     private boolean hasBeenUnited() {
         return agenda.nowNs() - Math.max(unitedSinceNs, disturbedUntilNs) > UNITED_NS;
+    }
+
+    private void hold(Tracked tracked, int node, SessionRecord session) {
+        tracked.hold(node, session, agenda.nowNs());
+        Conversation conversation = conversation(tracked.key);
+        if (conversation != null) tracked.bornFor.putIfAbsent(Birth.of(session), conversation.id);
     }
 
     private void note(int node, SessionKey key, @Nullable SessionRecord after) {
@@ -274,17 +276,28 @@ final class Invariants implements Traffic.Witness {
         for (Tracked each : sessions.values()) {
             if (!fileStays) each.closed.get(node.index).clear();
             if (each.sinceNs[node.index] < 0) continue;
-            Birth gone = each.births[node.index];
             each.forget(node.index);
             Conversation conversation = conversation(each.key);
-            if (conversation != null && !each.isHeldAs(gone)) conversation.loseByRight();
+            if (conversation != null && !isKept(each, conversation)) conversation.loseByRight();
         }
+    }
+
+    /** Whether a node has the conversation's session: not one of an earlier conversation of the same ends, and not one that its server knows nothing of. */
+    private boolean isKept(Tracked tracked, Conversation conversation) {
+        End seenAs = established.get(conversation.id);
+        for (SimulatedNode each : nodes) {
+            Birth birth = tracked.births[each.index];
+            if (birth == null || tracked.bornFor.getOrDefault(birth, 0) != conversation.id) continue;
+            if (!each.table().read(tracked.key, record) || !isLive(record)) continue;
+            if (seenAs == null || !record.has(SessionRecord.TRANSLATED) || isSeenAs(record, seenAs)) return true;
+        }
+        return false;
     }
 
     void onStart(SimulatedNode node) {
         for (Tracked each : sessions.values())
             if (node.table().read(each.key, record) && isLive(record) && each.sinceNs[node.index] < 0)
-                each.hold(node.index, record, agenda.nowNs());
+                hold(each, node.index, record);
     }
 
     /** The node begins to take packets. */

@@ -18,7 +18,8 @@ import java.util.regex.Pattern;
 public final class Flood implements AutoCloseable {
     /** Bytes of a frame without its checksum: the smallest of Ethernet. */
     public static final int FRAME_BYTES = 60;
-    private static final int HEADERS = 14 + 20 + 8, FIRST_PORT = 10_000, SERVER_PORT = 9_000;
+    public static final int SERVER_PORT = 9_000;
+    private static final int HEADERS = 14 + 20 + 8, FIRST_PORT = 10_000;
     /** What is still on its way when the sender stops. */
     private static final int DRAIN_MS = 20;
     private static final Pattern PACKETS = Pattern.compile("counter packets (\\d+)");
@@ -104,7 +105,8 @@ public final class Flood implements AutoCloseable {
         return sent;
     }
 
-    private long received() {
+    /** What has come through in all rounds. */
+    public long received() {
         Matcher packets = PACKETS.matcher(lab.host("right").run("nft", "list", "table", "netdev", "sink"));
         long received = 0;
         for (int found = 0; found < frames.length; found++) {

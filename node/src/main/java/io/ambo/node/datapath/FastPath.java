@@ -20,6 +20,9 @@ interface FastPath {
         public boolean refresh(SessionKey key, SessionRecord session) { return false; }
 
         @Override
+        public boolean account(SessionKey key, SessionRecord session, boolean ofReply, int bytes) { return false; }
+
+        @Override
         public void remove(SessionKey key, SessionRecord session) {}
 
         @Override
@@ -34,6 +37,14 @@ interface FastPath {
 
     /** Joins what the kernel knows into the session. @return false when it is not in the cache */
     boolean refresh(SessionKey key, SessionRecord session);
+
+    /**
+     * Tells the kernel of a packet that has passed here and stands in the session already, so that its counters are those of all packets.
+     *
+     * @param bytes of IP
+     * @return false when the session is not in the cache
+     */
+    boolean account(SessionKey key, SessionRecord session, boolean ofReply, int bytes);
 
     /** Redirect mode: the member that the cache notes as the owner of packets with these ends; 0: none. */
     int redirectedTo(SessionKey ends);

@@ -160,6 +160,11 @@ final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
             public boolean refresh(SessionKey session, SessionRecord record) { return own.refresh(session, record); }
 
             @Override
+            public boolean account(SessionKey session, SessionRecord record, boolean ofReply, int bytes) {
+                return own.account(session, record, ofReply, bytes);
+            }
+
+            @Override
             public void remove(SessionKey session, SessionRecord record) { own.remove(session, record); }
         };
     }

@@ -125,9 +125,9 @@ final class SessionStep implements SessionTable.Visitor {
             }
             takenOver = session.owner() != owner;
         }
+        boolean cached = session.hasLocal(SessionRecord.CACHED);
         // Datagrams change nothing that the kernel has to be asked for first.
-        boolean cached = packet.isTcp() && session.hasLocal(SessionRecord.CACHED);
-        if (cached) fastPath.refresh(key, session);
+        if (cached && packet.isTcp()) fastPath.refresh(key, session);
         if (isOver(session, sender, receiver)) {
             outcome = Outcome.OVER;
             mayAskPeer = packet.isTcp();
@@ -165,8 +165,16 @@ final class SessionStep implements SessionTable.Visitor {
         session.changeLocalFlags(0, SessionRecord.seenFlag(ofReply));
         // Sync mode: the next packet of this flow the other member may forward itself, and this node hears of it later.
         if (handed && !redirection.isOn()) session.changeLocalFlags(SessionRecord.COMPLETE, 0);
-        session.count(ofReply, 1, packet.ipLength());
         boolean climbed = sender.state() != senderState || receiver.state() != receiverState;
+        boolean staysCached = cached && !climbed && mayStayCached(key, session, headless);
+        if (cached && !staysCached) {
+            // It has changed more than the fast path knows of. The next ordinary packet puts the session back.
+            session.changeLocalFlags(SessionRecord.CACHED, 0);
+            fastPath.remove(key, session);
+        }
+        session.count(ofReply, 1, packet.ipLength());
+        if (staysCached && !fastPath.account(key, session, ofReply, packet.ipLength()))
+            session.changeLocalFlags(SessionRecord.CACHED, 0);
         boolean advanced = packet.isTcp() && (crossed(seqEnd, sender.seqEnd(), TcpTracker.step(receiver.maxWindow()))
                 || crossed(maxEnd, receiver.maxEnd(), TcpTracker.step(sender.maxWindow())));
         boolean tookOver = packet.isTcp() && (sender.seqEnd() != seqEnd || sender.ack() != ack) && follow(session, ofReply);
@@ -174,14 +182,15 @@ final class SessionStep implements SessionTable.Visitor {
         boolean refreshed = keepAlive(session);
         if (climbed) renewTimeout(session);
         if (climbed || advanced || tookOver || joined || refreshed || takenOver) publisher.publish(key, session, false);
-        if (cached) {
-            // What the fast path did not take on may have changed more than it knows. The next ordinary packet puts the session back.
-            session.changeLocalFlags(SessionRecord.CACHED, 0);
-            fastPath.remove(key, session);
-        } else if (!headless) {
-            offer(key, session, refreshed);
-        }
+        if (!cached && !headless) offer(key, session, refreshed);
         outcome = Outcome.PASS;
+    }
+
+    /** A packet that was on its way when its session came into the flow cache, or one with options, say: the kernel goes on from there once it has heard of it. */
+    private boolean mayStayCached(SessionKey key, SessionRecord session, boolean headless) {
+        if (!packet.isTcp()) return true;
+        boolean isPlain = !headless && (packet.tcpFlags() & (PacketView.SYN | PacketView.FIN | PacketView.RST | PacketView.URG)) == 0;
+        return isPlain && FlowKeeper.mayInstall(key, session, policy);
     }
 
     private void offer(SessionKey key, SessionRecord session, boolean refreshed) {

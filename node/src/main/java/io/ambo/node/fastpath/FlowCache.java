@@ -35,12 +35,20 @@ public final class FlowCache {
     private static final int BATCH = 512;
     private static final int NANOSECONDS_PER_MS = 1_000_000;
 
+    /** struct ambo_account. */
+    private static final int ACCOUNT_SIZE = 104, ACCOUNT_IPV6 = FlowKey.SIZE6, ACCOUNT_FROM = ACCOUNT_IPV6 + 4,
+            ACCOUNT_HALVES = ACCOUNT_FROM + 4,
+            ACCOUNT_CREATED = ACCOUNT_HALVES + 2 * TcpHalf.SIZE, ACCOUNT_EPOCH = ACCOUNT_CREATED + 8, ACCOUNT_BYTES = ACCOUNT_EPOCH + 4;
+
+    private final int accountant;
     private final int flows4;
     private final int flows6;
     final int translations4;
     final int translations6;
 
-    FlowCache(int flows4, int flows6, int translations4, int translations6) {
+    /** @param accountant descriptor of the program ambo_account_for (account.h) */
+    FlowCache(int accountant, int flows4, int flows6, int translations4, int translations6) {
+        this.accountant = accountant;
         this.flows4 = flows4;
         this.flows6 = flows6;
         this.translations4 = translations4;
@@ -53,7 +61,10 @@ public final class FlowCache {
                 List.of(member("packets", PACKETS), member("bytes", BYTES), member("last_seen_ns", LAST_SEEN), member("hop", HOP),
                         member("idle_ms", IDLE), member("translated", TRANSLATED)),
                 "ambo_flow", List.of(member("direction", 0), member("half", HALVES), member("created", CREATED), member("epoch", EPOCH),
-                        member("flags", FLAGS), member("installed_ns", INSTALLED)));
+                        member("flags", FLAGS), member("installed_ns", INSTALLED)),
+                "ambo_account",
+                List.of(member("key", 0), member("ipv6", ACCOUNT_IPV6), member("from", ACCOUNT_FROM), member("half", ACCOUNT_HALVES),
+                        member("created", ACCOUNT_CREATED), member("epoch", ACCOUNT_EPOCH), member("bytes", ACCOUNT_BYTES)));
     }
 
     private static BpfObject.Member member(String name, int offset) { return new BpfObject.Member(name, offset); }
@@ -82,6 +93,7 @@ public final class FlowCache {
         private final MemorySegment from = Arena.ofAuto().allocate(FlowKey.SIZE6, 8);
         private final MemorySegment to = Arena.ofAuto().allocate(FlowKey.SIZE6, 8);
         private final TcpHalf half = new TcpHalf();
+        private final Bpf.Call account = new Bpf.Call(accountant, Arena.ofAuto().allocate(ACCOUNT_SIZE, 8));
         private boolean hasEntry;
         private final SessionKey harvested = new SessionKey();
         private final FlowTranslations translations = new FlowTranslations(translations4, translations6);
@@ -106,6 +118,25 @@ public final class FlowCache {
         /** Joins what the kernel knows of the session. @return false when it is not in the cache, or another life of it */
         public boolean refresh(SessionKey session, SessionRecord record) {
             return Bpf.lookup(useKey(session), key, value) == 0 && joinInto(record);
+        }
+
+        /**
+         * Tells the entry of a packet that was forwarded elsewhere than in the kernel and stands in the record already.
+         *
+         * @param bytes of IP
+         * @return false when it is not in the cache, or another life of it
+         */
+        public boolean account(SessionKey session, SessionRecord record, boolean ofReply, int bytes) {
+            MemorySegment told = account.argument();
+            boolean isIpv6 = FlowKey.write(session, told, 0) == FlowKey.SIZE6;
+            told.set(ValueLayout.JAVA_INT, ACCOUNT_IPV6, isIpv6 ? 1 : 0);
+            told.set(ValueLayout.JAVA_INT, ACCOUNT_FROM, direction(ofReply, record) == 0 ? 0 : 1);
+            half.wrap(told, ACCOUNT_HALVES + halfAfter(direction(false, record))).copyFrom(record.original());
+            half.wrap(told, ACCOUNT_HALVES + halfAfter(direction(true, record))).copyFrom(record.reply());
+            told.set(ValueLayout.JAVA_LONG, ACCOUNT_CREATED, record.created());
+            told.set(ValueLayout.JAVA_INT, ACCOUNT_EPOCH, record.epoch());
+            told.set(ValueLayout.JAVA_INT, ACCOUNT_BYTES, bytes);
+            return account.run() == 1;
         }
 
         /** Takes the session out of the cache, and joins what the kernel knew. */
@@ -203,7 +234,9 @@ public final class FlowCache {
             return ofReply != record.has(SessionRecord.ORIGINAL_FROM_HIGH) ? DIRECTION_SIZE : 0;
         }
 
-        private static int halfOf(int direction) { return HALVES + (direction == 0 ? 0 : TcpHalf.SIZE); }
+        private static int halfOf(int direction) { return HALVES + halfAfter(direction); }
+
+        private static int halfAfter(int direction) { return direction == 0 ? 0 : TcpHalf.SIZE; }
 
         private void write(boolean ofReply, SessionRecord record) {
             int at = direction(ofReply, record);

@@ -48,7 +48,7 @@ public final class XdpProgram implements AutoCloseable {
     public static final int MAX_LOCAL_ADDRESSES = 4096;
 
     private static final Logger LOG = LogManager.getLogger();
-    private static final String RESOURCE = "/ambo.bpf.o", PROGRAM = "ambo";
+    private static final String RESOURCE = "/ambo.bpf.o", PROGRAM = "ambo", ACCOUNTANT = "ambo_account_for";
     private static final ValueLayout.OfShort NETWORK_SHORT = ValueLayout.JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN);
     /** struct ambo_port: number, untagged, mac, ifindex. */
     private static final int PORT_SIZE = 12, PORT_UNTAGGED = 1, PORT_MAC = 2, PORT_INTERFACE = 8, NEAR_PORTS = 256;
@@ -483,7 +483,7 @@ public final class XdpProgram implements AutoCloseable {
 
     /** The flow cache. It lives as long as this object. */
     public FlowCache flowCache() {
-        return new FlowCache(flows4, flows6, translations4, translations6);
+        return new FlowCache(object.program(ACCOUNTANT), flows4, flows6, translations4, translations6);
     }
 
     public synchronized boolean isGateOpen() { return gateOpen; }

@@ -26,7 +26,8 @@ public final class Bpf {
     /** struct bpf_link_create_opts: sz, flags, ... */
     private static final int LINK_OPTS_SIZE = 64, LINK_OPTS_FLAGS = 8;
     /** struct bpf_test_run_opts. */
-    private static final int RUN_DATA_IN = 8, RUN_DATA_OUT = 16, RUN_SIZE_IN = 24, RUN_SIZE_OUT = 28, RUN_RESULT = 56, RUN_REPEAT = 60,
+    private static final int RUN_DATA_IN = 8, RUN_DATA_OUT = 16, RUN_SIZE_IN = 24, RUN_SIZE_OUT = 28, RUN_CONTEXT_IN = 32,
+            RUN_CONTEXT_SIZE_IN = 48, RUN_RESULT = 56, RUN_REPEAT = 60,
             RUN_DURATION = 64, RUN_OPTS_SIZE = 80;
     /** struct bpf_link_info: type, id, prog_id, then xdp.ifindex. */
     private static final int LINK_INFO_SIZE = 64, LINK_INFO_INTERFACE = 16;
@@ -225,6 +226,34 @@ public final class Bpf {
             return new TestRun(opts.get(INT, RUN_RESULT), after, opts.get(INT, RUN_DURATION));
         } catch (Throwable thrown) {
             throw Native.unexpected(thrown);
+        }
+    }
+
+    /** A program of type "syscall" and what it is called with; for one thread. */
+    public static final class Call {
+        private final int program;
+        private final MemorySegment argument;
+        private final MemorySegment opts = Arena.ofAuto().allocate(RUN_OPTS_SIZE, 8);
+
+        /** @param argument read by the program with each call */
+        public Call(int program, MemorySegment argument) {
+            this.program = program;
+            this.argument = argument;
+            opts.set(LONG, 0, RUN_OPTS_SIZE);
+            opts.set(ValueLayout.ADDRESS, RUN_CONTEXT_IN, argument);
+            opts.set(INT, RUN_CONTEXT_SIZE_IN, (int) argument.byteSize());
+        }
+
+        public MemorySegment argument() { return argument; }
+
+        /** Allocates nothing. @return what the program returned, or the negative errno */
+        public int run() {
+            try {
+                int result = (int) TEST_RUN.invokeExact(program, opts);
+                return result < 0 ? result : opts.get(INT, RUN_RESULT);
+            } catch (Throwable thrown) {
+                throw Native.unexpected(thrown);
+            }
         }
     }
 

@@ -254,6 +254,50 @@ class FlowCacheTest {
         assertThat(session.record.original().maxEnd()).isEqualTo(CLIENT_SEQ + 100 + WINDOW);
     }
 
+    @ParameterizedTest
+    @MethodSource("versions")
+    void aPacketThatJavaForwardedMeanwhileCountsBesideTheKernels(String version) throws Exception {
+        Session session = established(version, true);
+        expect(XdpCounter.FORWARDED, session.fromClient(ACK, CLIENT_SEQ, SERVER_SEQ, 100).bytes());
+        session.record.count(false, 1, 70);
+        assertThat(cache.account(session.key, session.record, false, 70)).isTrue();
+        expect(XdpCounter.FORWARDED, session.fromClient(ACK, CLIENT_SEQ + 100, SERVER_SEQ, 100).bytes());
+        session.record.count(true, 1, 30);
+        assertThat(cache.account(session.key, session.record, true, 30)).isTrue();
+        assertThat(cache.refresh(session.key, session.record)).isTrue();
+        int header = version.equals("4") ? 40 : 60;
+        assertThat(session.record.packets(false)).isEqualTo(3 + 2 + 1);
+        assertThat(session.record.bytes(false)).isEqualTo(400 + 2 * (header + 100) + 70);
+        assertThat(session.record.packets(true)).isEqualTo(1);
+        assertThat(session.record.bytes(true)).isEqualTo(30);
+    }
+
+    @ParameterizedTest
+    @MethodSource("versions")
+    void theKernelGoesOnFromASegmentThatJavaForwarded(String version) throws Exception {
+        Session session = established(version, true);
+        byte[] next = session.fromClient(ACK, CLIENT_SEQ + WINDOW, SERVER_SEQ, 100).bytes();
+        expect(XdpCounter.PUNTED_OUT_OF_WINDOW, next);
+        // The server has allowed more, in a segment that Java has seen.
+        session.record.original().advanceMaxEnd(CLIENT_SEQ + 2 * WINDOW);
+        session.record.reply().advanceAck(CLIENT_SEQ + WINDOW);
+        assertThat(cache.account(session.key, session.record, true, 40)).isTrue();
+        expect(XdpCounter.FORWARDED, next);
+    }
+
+    @Test
+    void whatIsNotInTheCacheIsNotAccountedFor() {
+        Session session = established("4", true);
+        SessionRecord later = new SessionRecord().copyFrom(session.record);
+        later.incarnation(2, 99, 1);
+        assertThat(cache.account(session.key, later, false, 100)).as("another life").isFalse();
+        cache.remove(session.key);
+        assertThat(cache.account(session.key, session.record, false, 100)).isFalse();
+        Session datagrams = new Session("6", PacketView.UDP);
+        cache.install(datagrams.key, datagrams.record);
+        assertThat(cache.account(datagrams.key, datagrams.record, false, 100)).isTrue();
+    }
+
     @Test
     void anEntryOfAnotherLifeIsNotJoined() {
         Session session = established("6", true);
