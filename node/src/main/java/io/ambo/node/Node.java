@@ -85,7 +85,7 @@ public final class Node implements AutoCloseable {
         Clock clock = Clock.SYSTEM;
         createDirectory(config.node().stateDir());
         Path tableDir = PrivateDirectory.make("node.table-dir", config.node().tableDir());
-        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Datapath.rehearse(tableDir, clock));
+        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Rehearsals.run(tableDir, clock));
         part(FailClosed.engage(forwardingInterfaces(config)));
         KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));
         ChronicleSessionTable sessions = part(ChronicleSessionTable.open(tableDir, config.limits().sessions(), clock));
@@ -103,6 +103,8 @@ public final class Node implements AutoCloseable {
 
         int workers = Datapath.workerCount(config, network);
         ClusterEvents events = new ClusterEvents(program);
+        // The sessions of the others come with the first view.
+        rehearsal.join();
         KeyFile keys = new KeyFile(config.cluster().keyFile());
         Cluster cluster = part(join(config, keys.key(), workers, sessions, hybridClock, clock, events));
         keys.onChange(cluster::rekey);
@@ -119,7 +121,6 @@ public final class Node implements AutoCloseable {
         datapath.start();
         redirects.onView(cluster.view());
         redirects.start(cluster::sendRedirectHello);
-        rehearsal.join();
         AddressKeeper addresses = part(addressKeeper(config, network, program, cluster, new SettingsCheck(cluster, running), clock));
         keeper = addresses;
         events.attach(addresses);

@@ -11,6 +11,7 @@ import io.ambo.cluster.session.TcpHalf;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -18,6 +19,9 @@ import java.util.Arrays;
  * bad one changes nothing. One thread at a time. Unknown fields are skipped: a later version may add some.
  */
 public final class DeltaReader {
+    /** Names how keys and records stand in memory here; a peer that says the same may send them as they are. Another number whenever that changes. */
+    public static final int RECORD_LAYOUT = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? 1 : 0x1_0001;
+    static final int RECORD_SIZE = SessionKey.SIZE + SessionRecord.SIZE;
     /** Deltas in one message. */
     public static final int MOST_DELTAS = 1024;
     /** The longest time a session may say it was idle or may be: 24 days fit into it. */
@@ -96,7 +100,7 @@ public final class DeltaReader {
             boolean batch = body == tag(SyncWire.MESSAGE_BATCH, SyncWire.BYTES);
             if (batch) readBatch(in, nowMs);
             else
-                readChunk(in, nowMs);
+                readChunk(in, MemorySegment.ofArray(bytes).asSlice(offset), nowMs);
             return batch ? Kind.BATCH : Kind.CHUNK;
         } catch (MalformedMessage e) {
             count = 0;
@@ -125,7 +129,7 @@ public final class DeltaReader {
         if (sender == 0 || number <= 0) throw MalformedMessage.because("a batch without sender or number");
     }
 
-    private void readChunk(CodedInputStream in, long nowMs) throws IOException {
+    private void readChunk(CodedInputStream in, MemorySegment message, long nowMs) throws IOException {
         comparison = 0;
         round = 0;
         number = 0;
@@ -137,10 +141,27 @@ public final class DeltaReader {
                 case SyncWire.CHUNK_NUMBER << 3 | SyncWire.VARINT -> number = in.readUInt64();
                 case SyncWire.CHUNK_LAST << 3 | SyncWire.VARINT -> last = in.readBool();
                 case SyncWire.DELTAS << 3 | SyncWire.BYTES -> readDelta(in, nowMs);
+                case SyncWire.CHUNK_RECORDS << 3 | SyncWire.BYTES -> readRecord(in, message, nowMs);
                 default -> skip(in, tag);
             }
         }
         if (number <= 0) throw MalformedMessage.because("a chunk without a number");
+    }
+
+    /** Copies more than it looks at: of a million sessions that come at once to a process that has just started, each field read by itself would take seconds. */
+    private void readRecord(CodedInputStream in, MemorySegment message, long nowMs) throws IOException {
+        if (count == MOST_DELTAS) throw MalformedMessage.because("more than " + MOST_DELTAS + " records");
+        int length = in.readRawVarint32();
+        if (length != RECORD_SIZE) throw MalformedMessage.because("a record of " + length + " bytes, not " + RECORD_SIZE);
+        MemorySegment.copy(message, in.getTotalBytesRead(), slots, (long) count * SLOT, RECORD_SIZE);
+        in.skipRawBytes(length);
+        SessionRecord into = record(count);
+        long idleMs = into.lastSeenMs();
+        if (!key(count).plausible() || !into.plausible() || into.localFlags() != 0 || into.creator() == 0 || idleMs < 0
+                || idleMs > LONGEST_MS)
+            throw MalformedMessage.because("a record that cannot be");
+        into.lastSeenMs(nowMs - idleMs);
+        count++;
     }
 
     private void readDelta(CodedInputStream in, long nowMs) throws IOException {

@@ -30,6 +30,8 @@ public final class DeltaWriter {
     private final byte[] bytes;
     private final int limit;
     private final byte[] address = new byte[16];
+    private final SessionRecord raw = new SessionRecord();
+    private final byte[] rawBytes = new byte[DeltaReader.RECORD_SIZE];
     private CodedOutputStream out;
     private int offset = HEAD;
     private int count;
@@ -71,6 +73,19 @@ public final class DeltaWriter {
             count++;
         } catch (IOException e) {
             throw new UncheckedIOException("a delta is longer than LONGEST_DELTA", e);
+        }
+    }
+
+    /** Adds a session as of now, for a receiver with the same {@link DeltaReader#RECORD_LAYOUT}. Only for chunks, and while the writer is not {@link #full}. */
+    public void addRecord(SessionKey key, SessionRecord session, long nowMs) {
+        raw.copyFrom(session).localFlags(0).lastSeenMs(Math.clamp(nowMs - session.lastSeenMs(), 0, Integer.MAX_VALUE));
+        MemorySegment.copy(key.segment(), JAVA_BYTE, key.offset(), rawBytes, 0, SessionKey.SIZE);
+        MemorySegment.copy(raw.segment(), JAVA_BYTE, raw.offset(), rawBytes, SessionKey.SIZE, SessionRecord.SIZE);
+        try {
+            writeBytes(SyncWire.CHUNK_RECORDS, rawBytes, 0, rawBytes.length);
+            count++;
+        } catch (IOException e) {
+            throw new UncheckedIOException("a record is longer than LONGEST_DELTA", e);
         }
     }
 

@@ -23,6 +23,8 @@ final class SyncWire {
     /** Fields of RecordChunk. */
     static final int CHUNK_COMPARISON = 1, CHUNK_ROUND = 2, CHUNK_NUMBER = 3, CHUNK_LAST = 4;
 
+    static final int CHUNK_RECORDS = 42;
+
     /** The deltas, in DeltaBatch and in RecordChunk. */
     static final int DELTAS = 15;
 

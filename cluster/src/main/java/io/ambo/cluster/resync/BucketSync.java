@@ -12,6 +12,7 @@ import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.Transport.Membership;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.replication.DeltaReader;
 import io.ambo.cluster.replication.DirtyBuckets;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.session.Digest;
@@ -232,7 +233,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             log.add(EventLog.Kind.RESYNC, "a repair was asked for: the sessions of " + wanted.cardinality() + " buckets are sent again");
             for (NodeId peer : known.members())
                 if (!peer.equals(local) && streams.size() < MOST_STREAMS)
-                    addStream(new RecordStream(peer, random.nextLong() | 1, 0, wanted, sharedWith(peer), table, transport));
+                    addStream(new RecordStream(peer, random.nextLong() | 1, 0, false, wanted, sharedWith(peer), table, transport));
         });
     }
 
@@ -427,7 +428,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         of.peerDone = false;
         of.outgoing = null;
         CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size())
-                .setReason(of.reason).setMode(mode.word());
+                .setReason(of.reason).setMode(mode.word()).setRecordLayout(DeltaReader.RECORD_LAYOUT);
         // What has come into being since the first round is told as it happens; it would make every other bucket of a busy table differ for ever.
         long createdBefore = of.round == 1 ? 0 : of.began;
         request.setCreatedBefore(createdBefore);
@@ -461,7 +462,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             finish(current, JoinGate.Outcome.EQUAL, rounds(current));
             return;
         }
-        RecordStream outgoing = new RecordStream(current.peer, current.id, current.round, differing, sharedWith(current.peer), table,
+        RecordStream outgoing = new RecordStream(current.peer, current.id, current.round,
+                answer.getRecordLayout() == DeltaReader.RECORD_LAYOUT, differing, sharedWith(current.peer), table,
                 transport);
         current.outgoing = outgoing;
         addStream(outgoing);
@@ -552,7 +554,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         }
         CompareRequest request = message.getCompare();
         streams.removeIf(stream -> stream.peer().equals(peer) && stream.comparison() == request.getComparison());
-        CompareAnswer.Builder answer = CompareAnswer.newBuilder().setComparison(request.getComparison()).setRound(request.getRound());
+        CompareAnswer.Builder answer = CompareAnswer.newBuilder().setComparison(request.getComparison()).setRound(request.getRound())
+                .setRecordLayout(DeltaReader.RECORD_LAYOUT);
         if (!request.getMode().equals(mode.word())) {
             send(peer, SyncReceiver.message().setCompareAnswer(answer.setState(CompareAnswer.State.OTHER_MODE)).build());
             return;
@@ -573,7 +576,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
         send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
         if (!differing.isEmpty())
-            addStream(new RecordStream(peer, request.getComparison(), request.getRound(), differing, sharedWith(peer), table, transport));
+            addStream(new RecordStream(peer, request.getComparison(), request.getRound(),
+                    request.getRecordLayout() == DeltaReader.RECORD_LAYOUT, differing, sharedWith(peer), table, transport));
     }
 
     /** The sessions that this node and the peer are both to have. */

@@ -34,6 +34,7 @@ final class RecordStream {
     private final NodeId peer;
     private final long comparison;
     private final int round;
+    private final boolean asRecords;
     private final BitSet buckets;
     private final BiPredicate<SessionKey, SessionRecord> wanted;
     private final SessionTable table;
@@ -51,8 +52,10 @@ final class RecordStream {
     private boolean lastSent;
     private long records;
 
-    RecordStream(NodeId peer, long comparison, int round, BitSet buckets, BiPredicate<SessionKey, SessionRecord> wanted, SessionTable table,
-            Transport transport) {
+    /** @param asRecords the peer's records are of the same layout: they go as they are */
+    RecordStream(NodeId peer, long comparison, int round, boolean asRecords, BitSet buckets, BiPredicate<SessionKey, SessionRecord> wanted,
+            SessionTable table, Transport transport) {
+        this.asRecords = asRecords;
         this.peer = peer;
         this.comparison = comparison;
         this.round = round;
@@ -93,7 +96,11 @@ final class RecordStream {
             }
             if (stagedNext < stagedCount) {
                 long at = (long) stagedNext++ * SLOT;
-                writer.add(key.wrap(staged, at + KEY), record.wrap(staged, at + RECORD), nowMs);
+                key.wrap(staged, at + KEY);
+                record.wrap(staged, at + RECORD);
+                if (asRecords) writer.addRecord(key, record, nowMs);
+                else
+                    writer.add(key, record, nowMs);
             }
         }
         if (writer.count() == 0 && !lastSent) return 0;

@@ -118,7 +118,7 @@ public final class SessionKey {
     }
 
     /** False when these bytes cannot have been written by {@link #set}. */
-    boolean plausible() {
+    public boolean plausible() {
         boolean empty = protocol() == 0 && (addressHigh(true) | addressLow(true)) == 0;
         boolean ordered = compareEnds(addressHigh(false), addressLow(false), port(false), addressHigh(true), addressLow(true),
                 port(true)) <= 0;

@@ -353,8 +353,9 @@ public final class SessionRecord {
     }
 
     /** False when these bytes cannot be a session. */
-    boolean plausible() {
-        return flags() <= ALL_FLAGS && localFlags() <= ALL_LOCAL_FLAGS && timeoutMs() >= 0 && original.plausible() && reply.plausible();
+    public boolean plausible() {
+        return (flags() & ~ALL_FLAGS) == 0 && localFlags() <= ALL_LOCAL_FLAGS && timeoutMs() >= 0 && original.plausible()
+                && reply.plausible();
     }
 
     /** Four bytes of {@link #translation()}, in network order. */

@@ -25,6 +25,9 @@ public final class TcpHalf {
     /** A field counts only when its flag is set. */
     public static final int SEQ_KNOWN = 1, LIMIT_KNOWN = 2, ACK_KNOWN = 4, SCALE_KNOWN = 8;
 
+    /** RFC 7323, 2.3. */
+    static final int MOST_SCALE = 14;
+
     static final int SEQ_END = 0;
     static final int MAX_END = SEQ_END + 4;
     static final int ACK = MAX_END + 4;
@@ -151,7 +154,8 @@ public final class TcpHalf {
     /** False when these bytes cannot be a half. */
     boolean plausible() {
         int all = SEQ_KNOWN | LIMIT_KNOWN | ACK_KNOWN | SCALE_KNOWN;
-        return state() >= NONE && state() <= CLOSED && (flags() & ~all) == 0 && maxWindow() >= 0;
+        return state() >= NONE && state() <= CLOSED && (flags() & ~all) == 0 && maxWindow() >= 0 && scale() >= 0
+                && scale() <= MOST_SCALE;
     }
 
     /** Whether the other copy's value of a sequence number field is later than this copy's. */

@@ -21,16 +21,11 @@ import io.ambo.node.packet.PacketView;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.NextHop;
 import io.ambo.node.routing.Routes;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * Runs made-up sessions through a pipeline and a table of its own before the gate opens, so that the first real packet does not meet a JVM that has yet to
@@ -86,31 +81,22 @@ final class Rehearsal {
     /**
      * Plays.
      *
-     * @param directory where a table may be made for the time being
+     * @param directory for two tables, which are the caller's to delete
      * @param sessions  how many rounds, enough for the compiler to have seen each branch
      * @param atMostNs  but no longer than this
      * @return sessions played
      */
     static int run(Path directory, Clock clock, int sessions, long atMostNs) {
-        Path scratch = null;
-        try {
-            scratch = Files.createTempDirectory(directory, "rehearsal");
-            try (ChronicleSessionTable table = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("local")), CAPACITY, clock);
-                    ChronicleSessionTable peer = ChronicleSessionTable.open(Files.createDirectory(scratch.resolve("peer")), CAPACITY,
-                            clock)) {
-                Rehearsal rehearsal = new Rehearsal(table, peer, clock);
-                long end = clock.monotonicNs() + atMostNs;
-                int played = 0;
-                while (played < sessions && clock.monotonicNs() - end < 0) {
-                    rehearsal.play(played, table, peer);
-                    played++;
-                }
-                return played;
+        try (ChronicleSessionTable table = ChronicleSessionTable.open(directory.resolve("local"), CAPACITY, clock);
+                ChronicleSessionTable peer = ChronicleSessionTable.open(directory.resolve("peer"), CAPACITY, clock)) {
+            Rehearsal rehearsal = new Rehearsal(table, peer, clock);
+            long end = clock.monotonicNs() + atMostNs;
+            int played = 0;
+            while (played < sessions && clock.monotonicNs() - end < 0) {
+                rehearsal.play(played, table, peer);
+                played++;
             }
-        } catch (IOException failed) {
-            throw new UncheckedIOException("no room for the rehearsal's table in " + directory, failed);
-        } finally {
-            if (scratch != null) delete(scratch);
+            return played;
         }
     }
 
@@ -205,14 +191,6 @@ final class Rehearsal {
         if (at < 0) return;
         MemorySegment.copy(MemorySegment.ofArray(frame.array()), 0, stage.memory(), at, frame.capacity());
         pipeline.process(at, frame.capacity(), toServer ? 0 : 1);
-    }
-
-    private static void delete(Path directory) {
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) Files.deleteIfExists(file);
-        } catch (IOException left) {
-            throw new UncheckedIOException("the rehearsal's table in " + directory + " cannot be removed", left);
-        }
     }
 
     /** Packet memory and routes that lead nowhere. Sent frames are free at once. */
