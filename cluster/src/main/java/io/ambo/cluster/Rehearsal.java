@@ -11,6 +11,7 @@ import io.ambo.cluster.time.HybridClock;
 import java.net.InetAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.Base64;
 
 /**
  * Plays a join before the real one: a made-up node hands its sessions to another, both in this thread, over a sealed link that leads nowhere. A million
@@ -55,7 +56,7 @@ public final class Rehearsal {
         SecureRandom random = new SecureRandom();
         byte[] secret = new byte[ClusterKey.SHORTEST];
         random.nextBytes(secret);
-        ClusterKey key = ClusterKey.of(secret);
+        ClusterKey key = ClusterKey.of(Base64.getEncoder().encode(secret));
         RehearsalLink link = new RehearsalLink(key, random);
         try (ChronicleSessionTable full = ChronicleSessionTable.open(directory.resolve("full"), CAPACITY, clock);
                 ChronicleSessionTable empty = ChronicleSessionTable.open(directory.resolve("empty"), CAPACITY, clock)) {

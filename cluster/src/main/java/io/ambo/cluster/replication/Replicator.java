@@ -46,7 +46,9 @@ public final class Replicator implements AutoCloseable {
     private static final int MULTITUDE = 32;
     private static final long GATHER_LONGER_NS = 1_000_000;
     private static final int CLOSE_MS = 2000;
-    private static final int PRACTICE_BATCHES = 2000;
+    private static final int PRACTICE_BATCHES = 1000;
+    /** A peer that has just started would lose most of what comes faster, and ask for it again and again. */
+    private static final long PRACTICE_INTERVAL_NS = 300_000;
 
     /** Hears of acknowledged tickets. */
     @FunctionalInterface
@@ -233,7 +235,9 @@ public final class Replicator implements AutoCloseable {
     private void loop() {
         while (running) {
             try {
-                if (doWork() == 0 && practise() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
+                int work = doWork();
+                if (work == 0 && practise() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
+                else if (work == 0) LockSupport.parkNanos(this, PRACTICE_INTERVAL_NS);
                 else if (gathered() >= CROWD && gathered() < deltasPerBatch)
                     LockSupport.parkNanos(this, gathered() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
             } catch (RuntimeException e) {
