@@ -78,7 +78,15 @@ public final class Cluster implements AutoCloseable {
      */
     public static Cluster join(ClusterSettings settings, SessionTable table, HybridClock hybridClock, Clock clock, ClusterListener listener)
             throws ClusterException {
-        return join(settings, new JGroupsTransport(settings), table, hybridClock, clock, new SecureRandom(), listener);
+        Cluster cluster = prepare(settings, table, hybridClock, clock, listener);
+        cluster.start();
+        return cluster;
+    }
+
+    /** The same in two steps: what is told of the cluster can be built between them. Nothing happens before {@link #start}. */
+    public static Cluster prepare(ClusterSettings settings, SessionTable table, HybridClock hybridClock, Clock clock,
+            ClusterListener listener) {
+        return new Cluster(settings, new JGroupsTransport(settings), table, hybridClock, clock, new SecureRandom(), listener);
     }
 
     /**
@@ -128,7 +136,12 @@ public final class Cluster implements AutoCloseable {
 
     private void lookForGaps() { receiver.lookForGaps(); }
 
-    private void start() throws ClusterException {
+    /**
+     * Joins, see {@link #join}. Once.
+     *
+     * @throws ClusterException when the sync link's sockets cannot be made
+     */
+    public void start() throws ClusterException {
         replicator.start();
         bucketSync.start();
         if (rehoming != null) rehoming.start();

@@ -103,10 +103,8 @@ public final class Node implements AutoCloseable {
 
         int workers = Datapath.workerCount(config, network);
         ClusterEvents events = new ClusterEvents(program);
-        // The sessions of the others come with the first view.
-        rehearsal.join();
         KeyFile keys = new KeyFile(config.cluster().keyFile());
-        Cluster cluster = part(join(config, keys.key(), workers, sessions, hybridClock, clock, events));
+        Cluster cluster = part(prepare(config, keys.key(), workers, sessions, hybridClock, clock, events));
         keys.onChange(cluster::rekey);
         RunningConfig running = new RunningConfig(file, config, keys);
         Redirects redirects = part(
@@ -118,6 +116,9 @@ public final class Node implements AutoCloseable {
         network.onLocalAddressesChange(datapath::localAddressesChanged);
         datapath.localAddressesChanged();
         events.attach(datapath, redirects);
+        // The others' sessions, and all that they say, come with the first view: by then everything is there, and has been played through.
+        rehearsal.join();
+        join(cluster);
         datapath.start();
         redirects.onView(cluster.view());
         redirects.start(cluster::sendRedirectHello);
@@ -148,18 +149,21 @@ public final class Node implements AutoCloseable {
                 config.node().controlSocket());
     }
 
-    private static Cluster join(Config config, ClusterKey key, int workers, ChronicleSessionTable sessions, HybridClock hybridClock,
-            Clock clock,
-            ClusterListener listener) {
+    private static Cluster prepare(Config config, ClusterKey key, int workers, ChronicleSessionTable sessions, HybridClock hybridClock,
+            Clock clock, ClusterListener listener) {
+        ClusterSettings.Link link = config.cluster().transport() == Transport.UDP
+                ? new ClusterSettings.Multicast(config.cluster().multicast().getAddress(), config.cluster().multicast().getPort(), 1)
+                : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
+        ClusterSettings settings = ClusterSettings
+                .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
+                .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2))
+                .withMode(config.cluster().mode());
+        return Cluster.prepare(settings, sessions, hybridClock, clock, listener);
+    }
+
+    private static void join(Cluster cluster) {
         try {
-            ClusterSettings.Link link = config.cluster().transport() == Transport.UDP
-                    ? new ClusterSettings.Multicast(config.cluster().multicast().getAddress(), config.cluster().multicast().getPort(), 1)
-                    : new ClusterSettings.Tcp(config.cluster().bindPort(), config.cluster().peers());
-            ClusterSettings settings = ClusterSettings
-                    .of(config.cluster().name(), config.node().name(), config.cluster().bindAddress(), key).withLink(link)
-                    .withTiming(timing(config)).withLimits(ClusterSettings.Limits.DEFAULT.withWorkers(workers + 2))
-                    .withMode(config.cluster().mode());
-            return Cluster.join(settings, sessions, hybridClock, clock, listener);
+            cluster.start();
         } catch (ClusterException failed) {
             throw new IllegalStateException(failed.getMessage(), failed);
         }
