@@ -19,6 +19,8 @@ import java.util.Base64;
  */
 public final class Rehearsal {
     private static final int SESSIONS = 40_000;
+    /** Batches of one delta: for what is done for each message. */
+    private static final int DELTAS = 6_000;
     private static final int CAPACITY = 2 * SESSIONS;
     private static final long MAPPED = 0xFFFF_0000_0000L;
     /** 192.0.2.1 and 198.51.100.1. */
@@ -64,12 +66,19 @@ public final class Rehearsal {
             fill(full, NodeId.of("first").value(), hybridClock, clock);
             try (Cluster first = join("first", link, key, full, hybridClock, clock, random);
                     Cluster second = join("second", link, key, empty, hybridClock, clock, random)) {
-                while (!second.gate().open() && clock.monotonicNs() - endNs < 0) {
-                    boolean worked = first.doWork() + second.doWork() > 0;
-                    if (!link.deliver() && !worked) Thread.onSpinWait();
+                while (!second.gate().open() && clock.monotonicNs() - endNs < 0) step(first, second, link);
+                long handedOver = empty.size();
+                SessionKey told = new SessionKey();
+                SessionRecord session = new SessionRecord();
+                for (int i = 0; i < DELTAS && clock.monotonicNs() - endNs < 0; i++) {
+                    if (full.read(sessionKey(told, i), session)) {
+                        session.count(false, 1, 60);
+                        first.publisher(0).publish(told, session, false);
+                    }
+                    step(first, second, link);
                 }
+                return handedOver;
             }
-            return empty.size();
         } catch (ClusterException impossible) {
             throw new IllegalStateException("a cluster without a network does not start", impossible);
         }
@@ -81,14 +90,23 @@ public final class Rehearsal {
         return Cluster.stepped(settings, link.member(NodeId.of(name)), table, hybridClock, clock, random, NOBODY);
     }
 
+    private static void step(Cluster first, Cluster second, RehearsalLink link) {
+        boolean worked = first.doWork() + second.doWork() > 0;
+        if (!link.deliver() && !worked) Thread.onSpinWait();
+    }
+
+    private static SessionKey sessionKey(SessionKey key, int number) {
+        key.set(0, CLIENT, number & 0xFFFF, 0, SERVER, 443, number % 2 == 0 ? TCP : UDP, 0);
+        return key;
+    }
+
     private static void fill(ChronicleSessionTable table, int creator, HybridClock hybridClock, Clock clock) {
         SessionKey key = new SessionKey();
         SessionRecord session = new SessionRecord();
         for (int i = 0; i < SESSIONS; i++) {
-            boolean fromHigh = key.set(0, CLIENT, i & 0xFFFF, 0, SERVER, 443, i % 2 == 0 ? TCP : UDP, 0);
+            sessionKey(key, i);
             session.clear().incarnation(0, hybridClock.next(), creator).owner(creator).zones(1, 2).timeoutMs(60_000)
                     .lastSeenMs(clock.monotonicMs()).counts(false, 1, 60);
-            if (fromHigh) session.addFlags(SessionRecord.ORIGINAL_FROM_HIGH);
             table.insert(key, session);
         }
     }

@@ -52,6 +52,7 @@ public final class Node implements AutoCloseable {
     /** A peer's clock that is further ahead than this does not move ours. */
     private static final long CLOCK_AHEAD_LIMIT_MS = 60_000;
 
+    private static final long LONGEST_COMPILATION_MS = 3_000;
     private static final long RESTART_DELAY_NS = 200_000_000;
     private static final long MS = 1_000_000;
     /** A peer whose process has not told its state (ten times a second) for so long is silent. */
@@ -118,6 +119,7 @@ public final class Node implements AutoCloseable {
         events.attach(datapath, redirects);
         // The others' sessions, and all that they say, come with the first view: by then everything is there, and has been played through.
         rehearsal.join();
+        if (!Compilers.awaitRest(LONGEST_COMPILATION_MS)) LOG.info("the compilers have not come to rest; joining nevertheless");
         join(cluster);
         datapath.start();
         redirects.onView(cluster.view());
