@@ -100,7 +100,7 @@ public final class DeltaReader {
             boolean batch = body == tag(SyncWire.MESSAGE_BATCH, SyncWire.BYTES);
             if (batch) readBatch(in, nowMs);
             else
-                readChunk(in, MemorySegment.ofArray(bytes).asSlice(offset), nowMs);
+                readChunk(in, MemorySegment.ofArray(bytes).asSlice(offset, length), nowMs);
             return batch ? Kind.BATCH : Kind.CHUNK;
         } catch (MalformedMessage e) {
             count = 0;
@@ -153,8 +153,9 @@ public final class DeltaReader {
         if (count == MOST_DELTAS) throw MalformedMessage.because("more than " + MOST_DELTAS + " records");
         int length = in.readRawVarint32();
         if (length != RECORD_SIZE) throw MalformedMessage.because("a record of " + length + " bytes, not " + RECORD_SIZE);
-        MemorySegment.copy(message, in.getTotalBytesRead(), slots, (long) count * SLOT, RECORD_SIZE);
+        int at = in.getTotalBytesRead();
         in.skipRawBytes(length);
+        MemorySegment.copy(message, at, slots, (long) count * SLOT, RECORD_SIZE);
         SessionRecord into = record(count);
         long idleMs = into.lastSeenMs();
         if (!key(count).plausible() || !into.plausible() || into.localFlags() != 0 || into.creator() == 0 || idleMs < 0

@@ -116,6 +116,91 @@ class DeltaCodecTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = { 11, 12 })
+    void recordsAreReadAsTheyAreWritten(long seed) throws Exception {
+        Random random = new Random(seed);
+        System.out.println("seed " + seed);
+        for (int i = 0; i < 5000; i++) {
+            SessionKey key = Samples.randomKey(random);
+            SessionRecord session = Samples.randomSession(random, NOW_MS);
+            SessionRecord busy = new SessionRecord().copyFrom(session).localFlags(SessionRecord.CACHED | SessionRecord.COMPLETE);
+            byte[] bytes = chunkOfRecords(key, busy);
+            int skewMs = random.nextInt(1000);
+            assertThat(reader.read(bytes, 0, bytes.length, NOW_MS + skewMs)).isEqualTo(DeltaReader.Kind.CHUNK);
+            assertThat(Samples.bytes(reader.key(0))).isEqualTo(Samples.bytes(key));
+            assertThat(Samples.bytes(reader.record(0))).isEqualTo(Samples.bytes(session.lastSeenMs(session.lastSeenMs() + skewMs)));
+            assertThat(List.of(reader.comparison(), (long) reader.round(), reader.number())).containsExactly(5L, 2L, 3L);
+            assertThat(SyncMessage.parseFrom(bytes).getChunk().getUnknownFields().asMap()).as("sync.proto knows them").isEmpty();
+        }
+    }
+
+    private byte[] chunkOfRecords(SessionKey key, SessionRecord session) {
+        writer.clear();
+        writer.addRecord(key, session, NOW_MS);
+        writer.finishChunk(5, 2, 3, true);
+        return message();
+    }
+
+    @Test
+    void aChunkIsFullOfRecordsBeforeTheMessageIsTooLong() throws Exception {
+        writer.clear();
+        int count = 0;
+        while (!writer.full()) writer.addRecord(Samples.key(count), Samples.session(1, count++, NOW_MS), NOW_MS);
+        writer.finishChunk(1, 1, 1, false);
+        reader.read(writer.bytes(), writer.offset(), writer.length(), NOW_MS);
+        assertThat(reader.count()).isEqualTo(count);
+        assertThat(Samples.bytes(reader.key(count - 1))).isEqualTo(Samples.bytes(Samples.key(count - 1)));
+    }
+
+    /** Offsets are those of SessionKey and SessionRecord. */
+    static Stream<Arguments> badRecords() {
+        int record = SessionKey.SIZE;
+        return Stream.of(Arguments.of("a byte of the key that is always 0", 37, 1), Arguments.of("no creator", record + 12, 0),
+                Arguments.of("a flag that there is not", record + 17, 1), Arguments.of("a claim", record + 17, 0x80),
+                Arguments.of("a local flag", record + 18, 1), Arguments.of("a negative timeout", record + 31, 0x80),
+                Arguments.of("a negative window", record + 32 + 15, 0x80), Arguments.of("a state that there is not", record + 32 + 16, 5),
+                Arguments.of("a window scale that there is not", record + 52 + 17, 15),
+                Arguments.of("a mark that there is not", record + 52 + 18, 0x40), Arguments.of("seen in the future", record + 79, 0x80),
+                Arguments.of("seen before time began", record + 76, 1));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("badRecords")
+    void aRecordThatCannotBeSpoilsItsWholeMessage(String what, int at, int value) {
+        byte[] good = chunkOfRecords(Samples.key(1), Samples.session(3, 4, NOW_MS));
+        byte[] record = SyncMessageOf.records(good).getFirst().toByteArray();
+        byte[] bad = record.clone();
+        bad[at] = (byte) value;
+        byte[] bytes = SyncMessageOf.chunk(record, bad, record);
+        assertThatThrownBy(() -> reader.read(bytes, 0, bytes.length, NOW_MS)).as(what).isInstanceOf(MalformedMessage.class);
+        assertThat(reader.count()).isZero();
+    }
+
+    @Test
+    void aRecordOfAnotherSizeIsRefused() {
+        byte[] bytes = SyncMessageOf.chunk(new byte[DeltaReader.RECORD_SIZE - 1]);
+        assertThatThrownBy(() -> reader.read(bytes, 0, bytes.length, NOW_MS)).isInstanceOf(MalformedMessage.class)
+                .hasMessageContaining("a record of 179 bytes, not 180");
+    }
+
+    /** Chunks of records by the generated classes. */
+    private static final class SyncMessageOf {
+        static byte[] chunk(byte[]... records) {
+            RecordChunk.Builder chunk = RecordChunk.newBuilder().setComparison(5).setNumber(1);
+            for (byte[] record : records) chunk.addRecords(ByteString.copyFrom(record));
+            return SyncMessage.newBuilder().setProtocol(1).setChunk(chunk).build().toByteArray();
+        }
+
+        static List<ByteString> records(byte[] message) {
+            try {
+                return SyncMessage.parseFrom(message).getChunk().getRecordsList();
+            } catch (com.google.protobuf.InvalidProtocolBufferException e) {
+                throw new AssertionError(e);
+            }
+        }
+    }
+
     @Test
     void aSessionThatIsSeenInTheFutureOfItsReaderIsSeenNow() throws Exception {
         byte[] bytes = batch(Samples.key(1), Samples.session(3, 4, NOW_MS));
@@ -240,7 +325,10 @@ class DeltaCodecTest {
         Random random = new Random(seed);
         System.out.println("seed " + seed);
         List<byte[]> starts = new ArrayList<>();
-        for (int i = 0; i < 20; i++) starts.add(batch(Samples.randomKey(random), Samples.randomSession(random, NOW_MS)));
+        for (int i = 0; i < 20; i++) {
+            starts.add(batch(Samples.randomKey(random), Samples.randomSession(random, NOW_MS)));
+            starts.add(chunkOfRecords(Samples.randomKey(random), Samples.randomSession(random, NOW_MS)));
+        }
         int refused = 0;
         for (int i = 0; i < 100_000; i++) {
             byte[] bytes = starts.get(random.nextInt(starts.size())).clone();

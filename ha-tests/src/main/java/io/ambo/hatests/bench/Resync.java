@@ -117,7 +117,7 @@ final class Resync {
                 limits: { sessions: %d, sessions-per-source: 0 }
                 timeouts: { udp: { single: 1h, multiple: 1h } }
                 datapath: { packet-memory: 256MiB }
-                """.formatted(ENTRIES));
+                """.formatted(sessions + sessions / 10));
         try (Line line = Line.build(policy)) {
             line.a().start();
             line.a().awaitReady();

@@ -20,6 +20,9 @@ public final class LabNode {
     private static final Duration READY_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
 
+    /** Asking costs the node some processor, just when it has the least. */
+    private static final int POLL_MS = 100;
+
     private final String name;
     private final int number;
     private final NetworkNamespace host;
@@ -201,7 +204,7 @@ public final class LabNode {
                     last = String.valueOf(notYet.getMessage());
                 }
             }
-            Pause.ms(20);
+            Pause.ms(POLL_MS);
         }
         throw new LabException("node " + name + " is not ready after " + READY_LIMIT.toSeconds() + " s: " + last + "\n" + tail());
     }
