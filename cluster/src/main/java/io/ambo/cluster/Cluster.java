@@ -127,14 +127,12 @@ public final class Cluster implements AutoCloseable {
         replicator = new Replicator(local, random.nextLong(), redirect, settings.limits(), transport, table, clock, counters, dirty,
                 this::tellAcknowledged);
         bucketSync = new BucketSync(local, settings.mode(), transport, table, clock, hybridClock::now, random, dirty, replicator::republish,
-                this::lookForGaps,
+                new ToBatches(),
                 settings.timing().gateRetryMs(), counters, events, this::tellGate);
         rehoming = redirect ? new Rehoming(local, table, transport, clock, counters) : null;
         questions = new Questions(transport, counters, random.nextLong());
         receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);
     }
-
-    private void lookForGaps() { receiver.lookForGaps(); }
 
     /**
      * Joins, see {@link #join}. Once.
@@ -312,6 +310,18 @@ public final class Cluster implements AutoCloseable {
     }
 
     private void closeRehoming() { if (rehoming != null) rehoming.close(); }
+
+    /** Built before the receiver is, used when all runs. */
+    private final class ToBatches implements BucketSync.Batches {
+        @Override
+        public Replicator.@Nullable Sent lastSent(NodeId peer) { return replicator.lastSent(peer); }
+
+        @Override
+        public void covered(NodeId sender, long run, long number) { receiver.covered(sender, run, number); }
+
+        @Override
+        public void lookForGaps() { receiver.lookForGaps(); }
+    }
 
     private void tellAcknowledged(int worker, long ticket) { guarded(() -> listener.onAcknowledged(worker, ticket)); }
 

@@ -86,7 +86,8 @@ public final class Node implements AutoCloseable {
         Clock clock = Clock.SYSTEM;
         createDirectory(config.node().stateDir());
         Path tableDir = PrivateDirectory.make("node.table-dir", config.node().tableDir());
-        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Rehearsals.run(tableDir, clock));
+        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Rehearsals.run(tableDir, clock),
+                play -> Thread.ofPlatform().name("ambo-rehearsal").daemon().start(play));
         part(FailClosed.engage(forwardingInterfaces(config)));
         KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));
         ChronicleSessionTable sessions = part(ChronicleSessionTable.open(tableDir, config.limits().sessions(), clock));

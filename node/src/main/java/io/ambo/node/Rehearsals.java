@@ -2,6 +2,7 @@ package io.ambo.node;
 
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.datapath.Datapath;
+import io.ambo.node.sys.Scheduling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -15,12 +16,19 @@ import org.apache.logging.log4j.Logger;
 /** All that a JVM plays through before it meets real peers and real packets. Takes a core for some seconds; nothing of it is left behind. */
 final class Rehearsals {
     private static final long LONGEST_JOIN_NS = 5_000_000_000L;
+    private static final int ORDINARY_NICE = 0;
     private static final Logger LOG = LogManager.getLogger();
 
     private Rehearsals() {}
 
-    /** @param directory where tables may be made for the time being */
+    /**
+     * On a thread of its own.
+     *
+     * @param directory where tables may be made for the time being
+     */
     static void run(Path directory, Clock clock) {
+        // It runs code that has yet to be compiled, and must not keep the compilers from it.
+        Scheduling.setNiceOfThisThread(ORDINARY_NICE);
         try {
             Path scratch = Files.createTempDirectory(directory, "rehearsal");
             try {

@@ -21,6 +21,8 @@ final class BatchNumbers {
     private long highest;
     private long missingSinceMs;
     private boolean outOfOrder;
+    /** The first that came of this run, as long as nobody has said which were before it; 0: they are known. */
+    private long first;
 
     /** Notes a batch. @return true when others have been given up */
     boolean receive(long ofRun, long number, long nowMs) {
@@ -28,6 +30,7 @@ final class BatchNumbers {
         if (ofRun != run) {
             run = ofRun;
             forget(number);
+            first = number;
             return false;
         }
         if (number <= low) return isGivenUp(nowMs);
@@ -47,6 +50,45 @@ final class BatchNumbers {
         return isGivenUp(nowMs);
     }
 
+    /**
+     * All up to this one are accounted for, in another way than by their coming: tables are compared that have what was in them. Those after it are waited for, also
+     * when a later one was the first to come.
+     *
+     * @return true when that is more than can be noted, so that the tables must be compared once more
+     */
+    boolean covered(long ofRun, long number, long nowMs) {
+        long came = first;
+        first = 0;
+        if (ofRun != run) {
+            run = ofRun;
+            forget(number);
+            return false;
+        }
+        if (number > low) {
+            skipTo(number, nowMs);
+            return false;
+        }
+        if (came == 0 || number + 1 >= came) return false;
+        if (highest - number >= WINDOW) {
+            forget(highest);
+            return true;
+        }
+        for (long each = came; each <= low; each++) set(each, true);
+        low = number;
+        missingSinceMs = nowMs;
+        return false;
+    }
+
+    private void skipTo(long number, long nowMs) {
+        if (number >= highest) {
+            forget(number);
+            return;
+        }
+        while (low < number) set(++low, false);
+        while (low < highest && isThere(low + 1)) set(++low, false);
+        missingSinceMs = nowMs;
+    }
+
     /** Looks at the time. @return true when batches have been given up */
     boolean isGivenUp(long nowMs) {
         if (low == highest || nowMs - missingSinceMs < PATIENCE_MS) return false;
@@ -61,6 +103,7 @@ final class BatchNumbers {
         java.util.Arrays.fill(there, 0);
         low = upTo;
         highest = upTo;
+        first = 0;
     }
 
     private boolean isThere(long number) { return (there[word(number)] & 1L << number) != 0; }

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Deltas of redirect mode: a message for each member that has one of the sessions, with numbers of its own, so that a member sees a gap when one of its own is
@@ -22,21 +23,21 @@ final class DirectedBatches {
     /** Sent batches whose acknowledgement may still be waited for. */
     private static final int BATCHES_AWAITING_ACK = 4096;
 
-    private record Sent(long run, long number) {}
-
     /** On the way to one member. */
     private final class Out {
         final NodeId peer;
         /** Another for each member, so that run and number name one batch. */
         final long ownRun;
         final DeltaWriter writer = new DeltaWriter(batchBytes);
-        long number;
+        /** Written by the replicator thread. */
+        volatile long number;
         long[] tickets = new long[64];
         int ticketCount;
 
         Out(NodeId peer) {
             this.peer = peer;
-            ownRun = run ^ peer.value() * 0x9E3779B97F4A7C15L;
+            // One who comes back is told of a new run: it may not know that it was gone.
+            ownRun = run ^ (peer.value() + ((long) ++made << 16)) * 0x9E3779B97F4A7C15L;
             writer.clear();
         }
 
@@ -47,12 +48,13 @@ final class DirectedBatches {
         }
 
         void send() {
-            number++;
-            Sent sent = new Sent(ownRun, number);
+            long next = number + 1;
+            number = next;
+            Replicator.Sent sent = new Replicator.Sent(ownRun, next);
             if (ticketCount > 0) awaitingAck.put(sent, Arrays.copyOf(tickets, ticketCount));
-            if ((number & 0xFF) == 0)
-                awaitingAck.keySet().removeIf(old -> old.run == ownRun && old.number < number - BATCHES_AWAITING_ACK);
-            writer.finishBatch(local.value(), ownRun, number, ticketCount > 0);
+            if ((next & 0xFF) == 0)
+                awaitingAck.keySet().removeIf(old -> old.run() == ownRun && old.number() < next - BATCHES_AWAITING_ACK);
+            writer.finishBatch(local.value(), ownRun, next, ticketCount > 0);
             try {
                 transport.sendTo(peer, writer.bytes(), writer.offset(), writer.length());
                 counters.increment(ClusterCounter.BATCHES_SENT);
@@ -73,8 +75,9 @@ final class DirectedBatches {
     private final CounterBank<ClusterCounter>.Row counters;
     private final Replicator.AckListener acks;
     private final Homes homes = new Homes();
-    private final ConcurrentHashMap<Sent, long[]> awaitingAck = new ConcurrentHashMap<>();
-    private List<Out> outs = List.of();
+    private final ConcurrentHashMap<Replicator.Sent, long[]> awaitingAck = new ConcurrentHashMap<>();
+    private volatile List<Out> outs = List.of();
+    private int made;
     private View view;
     private int count;
 
@@ -134,9 +137,15 @@ final class DirectedBatches {
         for (Out out : outs) out.send();
     }
 
+    /** Any thread. @return null when none was sent to it */
+    Replicator.@Nullable Sent lastSent(NodeId peer) {
+        for (Out out : outs) if (out.peer.equals(peer)) return new Replicator.Sent(out.ownRun, out.number);
+        return null;
+    }
+
     /** Any thread: a member has merged a batch. */
     void onAck(long ofRun, long number) {
-        long[] acknowledged = awaitingAck.remove(new Sent(ofRun, number));
+        long[] acknowledged = awaitingAck.remove(new Replicator.Sent(ofRun, number));
         if (acknowledged == null) return;
         for (int i = 0; i < acknowledged.length; i += 2) acks.onAcknowledged((int) acknowledged[i], acknowledged[i + 1]);
     }

@@ -82,7 +82,8 @@ public final class Replicator implements AutoCloseable {
     private final long[] tickets;
     private int ticketCount;
     private int firstRing;
-    private long batches;
+    /** Written by the replicator thread. */
+    private volatile long batches;
     private long rounds;
 
     private volatile View view;
@@ -150,6 +151,16 @@ public final class Replicator implements AutoCloseable {
         }
         peers = company;
     }
+
+    /**
+     * Any thread: the last batch that was sent to this member. What was in it, and in those before, stands in the table.
+     *
+     * @return null when there was none to it
+     */
+    public @Nullable Sent lastSent(NodeId peer) { return directed != null ? directed.lastSent(peer) : new Sent(run, batches); }
+
+    /** Names a batch. */
+    public record Sent(long run, long number) {}
 
     /** Any thread: a peer has merged one of the batches. */
     public void onAck(long ofRun, long number) {
@@ -304,7 +315,8 @@ public final class Replicator implements AutoCloseable {
     }
 
     private void sendBatch() {
-        long number = ++batches;
+        long number = batches + 1;
+        batches = number;
         if (ticketCount > 0) awaitingAck.put(number, Arrays.copyOf(tickets, ticketCount));
         if ((++rounds & 0xFF) == 0) awaitingAck.keySet().removeIf(old -> old < number - BATCHES_AWAITING_ACK);
         writer.finishBatch(local.value(), run, number, ticketCount > 0);

@@ -141,6 +141,16 @@ public final class SyncReceiver {
         });
     }
 
+    /** This sender's batches up to that one stand in its table, with which this node's is being compared. The resync thread. */
+    public void covered(NodeId sender, long run, long number) {
+        BatchNumbers known = progress.computeIfAbsent(sender, nobody -> new BatchNumbers());
+        boolean gap;
+        synchronized (known) {
+            gap = known.covered(run, number, clock.monotonicMs());
+        }
+        if (gap) onGap(watch, sender);
+    }
+
     private void onGap(CounterBank<ClusterCounter>.Row row, NodeId sender) {
         row.increment(ClusterCounter.BATCH_GAPS);
         resync.onGap(sender);

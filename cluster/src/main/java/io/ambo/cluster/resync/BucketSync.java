@@ -14,6 +14,7 @@ import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaReader;
 import io.ambo.cluster.replication.DirtyBuckets;
+import io.ambo.cluster.replication.Replicator;
 import io.ambo.cluster.replication.SyncReceiver;
 import io.ambo.cluster.session.Digest;
 import io.ambo.cluster.session.SessionKey;
@@ -92,6 +93,18 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         boolean republish(SessionKey key, SessionRecord session);
     }
 
+    /** What comes as deltas, beside the comparisons. */
+    public interface Batches {
+        /** The last one that was sent to this member; null: none. */
+        Replicator.@Nullable Sent lastSent(NodeId peer);
+
+        /** This member's batches up to that one need not come any more, and those after it must. */
+        void covered(NodeId sender, long run, long number);
+
+        /** Looks for some that do not come; called once a turn. */
+        void lookForGaps();
+    }
+
     /** A comparison that this node began. Its atomics are written by receiving threads. */
     private static final class Comparison {
         final long id;
@@ -160,7 +173,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private long repairedAtMs = Long.MIN_VALUE / 2;
     private @Nullable BitSet repairing;
     private int nextSlice;
-    private final Runnable gapWatch;
+    private final Batches batches;
     private boolean roomIsLeft;
     /** What goes again next has found no fault with the way out. */
     private boolean isRepairExplained;
@@ -174,11 +187,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     /**
      * @param hybridNow    what is created from here on has a later time
-     * @param gapWatch     looks for batches that do not come; called once a turn
      * @param gateListener hears each change of the gate, on the resync thread
      */
     public BucketSync(NodeId local, Mode mode, Transport transport, SessionTable table, Clock clock, LongSupplier hybridNow,
-            RandomGenerator random, DirtyBuckets dirty, Republisher republisher, Runnable gapWatch, long gateRetryMs,
+            RandomGenerator random, DirtyBuckets dirty, Republisher republisher, Batches batches, long gateRetryMs,
             CounterBank<ClusterCounter> counters,
             EventLog log,
             Consumer<GateState> gateListener) {
@@ -192,7 +204,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         this.random = random;
         this.dirty = dirty;
         this.republisher = republisher;
-        this.gapWatch = gapWatch;
+        this.batches = batches;
         this.counters = counters.newRow();
         this.gateListener = gateListener;
         gate = new JoinGate(gateRetryMs, mode == Mode.REDIRECT);
@@ -281,7 +293,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             if (++work >= EVENTS_PER_TURN) break;
         }
         long nowMs = clock.monotonicMs();
-        gapWatch.run();
+        batches.lookForGaps();
         work += advanceStreams(nowMs);
         giveUpTheSilent(nowMs);
         work += repairDirtyBuckets(nowMs);
@@ -436,6 +448,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             Digest digest = Digest.of(table, compared(of.peer, createdBefore));
             for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
         }
+        Replicator.Sent sent = batches.lastSent(of.peer);
+        if (sent != null && of.round == 1) request.setBatchRun(sent.run()).setBatchNumber(sent.number());
         of.progressAtMs = clock.monotonicMs();
         counters.increment(ClusterCounter.RESYNC_ROUNDS);
         send(of.peer, SyncReceiver.message().setCompare(request).build());
@@ -455,6 +469,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     }
 
     private void exchange(Comparison current, CompareAnswer answer) {
+        if (answer.getBatchRun() != 0) batches.covered(current.peer, answer.getBatchRun(), answer.getBatchNumber());
         BitSet differing = BitSet.valueOf(answer.getDiffering().toByteArray());
         differing.clear(SessionTable.BUCKETS, Math.max(SessionTable.BUCKETS, differing.length()));
         if (current.round == 1) current.expected = answer.getSessions() * differing.cardinality() / SessionTable.BUCKETS;
@@ -570,6 +585,9 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         }
         tallies.putIfAbsent(request.getComparison(), new Tally(0, 0));
         if (tallies.size() > MOST_STREAMS) tallies.remove(tallies.keySet().iterator().next());
+        if (request.getBatchRun() != 0) batches.covered(peer, request.getBatchRun(), request.getBatchNumber());
+        Replicator.Sent sent = batches.lastSent(peer);
+        if (sent != null && request.getRound() == 1) answer.setBatchRun(sent.run()).setBatchNumber(sent.number());
         BitSet differing = request.getDigestsCount() == 0
                 ? everything()
                 : differing(request.getDigestsList(), Digest.of(table, compared(peer, request.getCreatedBefore())));

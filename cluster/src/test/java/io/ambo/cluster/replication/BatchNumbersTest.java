@@ -61,6 +61,60 @@ class BatchNumbersTest {
     }
 
     @Test
+    void whatCameBeforeTheFirstIsWaitedForOnceItsSenderHasSaidSo() {
+        numbers.receive(7, 5, 0);
+        assertThat(numbers.covered(7, 2, 100)).isFalse();
+        assertThat(numbers.receive(7, 6, 100)).isFalse();
+        assertThat(numbers.receive(7, 4, 200)).isFalse();
+        assertThat(numbers.isGivenUp(99 + BatchNumbers.PATIENCE_MS)).isFalse();
+        assertThat(numbers.isGivenUp(200 + BatchNumbers.PATIENCE_MS)).as("3 has not come").isTrue();
+        assertThat(numbers.isGivenUp(100_000)).isFalse();
+    }
+
+    @Test
+    void nothingIsMissingWhenTheFirstIsTheNext() {
+        numbers.receive(7, 3, 0);
+        numbers.receive(7, 4, 0);
+        assertThat(numbers.covered(7, 2, 0)).isFalse();
+        assertThat(numbers.isGivenUp(100_000)).isFalse();
+    }
+
+    @Test
+    void whatIsSaidBeforeAnyCameCounts() {
+        assertThat(numbers.covered(7, 2, 0)).isFalse();
+        assertThat(numbers.receive(7, 4, 10)).isFalse();
+        assertThat(numbers.isGivenUp(10 + BatchNumbers.PATIENCE_MS)).isTrue();
+    }
+
+    @Test
+    void whatIsCoveredIsNotWaitedFor() {
+        numbers.receive(7, 1, 0);
+        numbers.receive(7, 3, 0);
+        numbers.receive(7, 6, 0);
+        assertThat(numbers.covered(7, 4, 50)).isFalse();
+        assertThat(numbers.receive(7, 5, 60)).isFalse();
+        assertThat(numbers.isGivenUp(100_000)).isFalse();
+        assertThat(numbers.covered(7, 9, 100_000)).isFalse();
+        numbers.receive(7, 11, 100_000);
+        assertThat(numbers.isGivenUp(100_000 + BatchNumbers.PATIENCE_MS)).as("10 has not come").isTrue();
+    }
+
+    @Test
+    void whatIsSaidTwiceCountsOnce() {
+        numbers.covered(7, 2, 0);
+        numbers.receive(7, 3, 0);
+        assertThat(numbers.covered(7, 1, 0)).as("an older word").isFalse();
+        assertThat(numbers.isGivenUp(100_000)).isFalse();
+    }
+
+    @Test
+    void moreBeforeTheFirstThanTheWindowTakesAComparison() {
+        numbers.receive(7, 10_000, 0);
+        assertThat(numbers.covered(7, 1, 0)).isTrue();
+        assertThat(numbers.isGivenUp(100_000)).isFalse();
+    }
+
+    @Test
     void anyOrderWithinTheTimeLosesNothing() {
         long seed = Long.getLong("ambo.seed", System.nanoTime());
         Random random = new Random(seed);

@@ -8,6 +8,7 @@ import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Conversations;
 import io.ambo.hatests.traffic.EchoServer;
 import io.ambo.hatests.traffic.Metronome;
+import io.ambo.proto.control.Event;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,7 +80,11 @@ final class PowerOff implements Drill {
         run.progress("cutting all links of a");
         live.forgetSilences();
         ticks.forgetGaps();
+        long cutMs = System.currentTimeMillis();
         lab.cut(lab.a());
+        // Looking costs processor time that b needs just now.
+        Pause.ms(1_000);
+        tellWhatHappened(run, lab, cutMs);
         boolean moved = DrillRun.await(5_000, () -> lab.gatewaysOf(lab.b()) == 4);
         run.check("b has the addresses", moved, lab.gatewaysOf(lab.b()) + " of 4");
         run.checkEqual("connections that go on", live.awaitProgress(LIMIT_MS), live.size());
@@ -87,5 +92,11 @@ final class PowerOff implements Drill {
         run.figure("blackout, datagrams", ticks.longestGapNs() / 1e6, "ms");
         Histogram silences = live.silences();
         run.latency("longest silence of a connection", silences);
+    }
+
+    /** By b's own events, milliseconds after the first link was cut. */
+    private static void tellWhatHappened(DrillRun run, Lab lab, long cutMs) {
+        for (Event each : lab.b().control().events())
+            if (each.getWallMs() >= cutMs) run.progress("b, after " + (each.getWallMs() - cutMs) + " ms: " + each.getText());
     }
 }

@@ -184,6 +184,15 @@ final class Invariants implements Traffic.Witness {
             checkHalf(node, key, "reply", before.reply(), after.reply());
         }
         if (before != null && after != null && isLive(before) && isLive(after) && !same) agreed(key, before, after);
+        Conversation of = conversation(key);
+        if (of != null)
+            log.detail(of.id, nodes.get(node).id.name(),
+                    () -> "table: " + (after == null
+                            ? "nothing"
+                            : after.flags() + "/" + after.localFlags()
+                                    + " term " + after.ownerTerm() + " owner " + names.getOrDefault(after.owner(), "?") + ", original "
+                                    + text(after.original())
+                                    + ", reply " + text(after.reply())));
         boolean begins = after != null && isLive(after) && !(same && isLive(before));
         if (after != null && begins && closedHere.contains(Incarnation.of(after)))
             fail(nodes.get(node) + " has revived a closed session: " + name(key), conversation(key));
@@ -250,7 +259,9 @@ final class Invariants implements Traffic.Witness {
     }
 
     private static String text(TcpHalf half) {
-        return "state " + half.state() + " end " + Integer.toUnsignedString(half.seqEnd()) + " ack " + Integer.toUnsignedString(half.ack());
+        return "state " + half.state() + " end " + Integer.toUnsignedString(half.seqEnd()) + " ack " + Integer.toUnsignedString(half.ack())
+                + " limit "
+                + Integer.toUnsignedString(half.maxEnd());
     }
 
     private void checkLoss(int node, SessionKey key, Tracked tracked) {

@@ -1,11 +1,19 @@
 package io.ambo.hatests.sim;
 
 import io.ambo.hatests.report.Json;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -22,6 +30,9 @@ public final class SimCommand implements Callable<Integer> {
 
     @Option(names = "--seed", paramLabel = "SEED", description = "run this one alone")
     private long seed = Long.MIN_VALUE;
+
+    @Option(names = "--log", paramLabel = "FILE", description = "with --seed: every event into this file, each line with the conversation's number in front (0: the cluster)")
+    private @Nullable Path wholeLog;
 
     @Option(names = "--keep-going", description = "run the others too when a seed has failed")
     private boolean keepGoing;
@@ -44,12 +55,13 @@ public final class SimCommand implements Callable<Integer> {
     public Integer call() {
         if (seeds < 1) throw new IllegalArgumentException("--seeds = " + seeds + ": at least 1");
         boolean one = seed != Long.MIN_VALUE;
+        if (wholeLog != null && !one) throw new IllegalArgumentException("--log " + wholeLog + ": of one seed only, name it with --seed");
         long first = one ? seed : from;
         long last = one ? seed : from + seeds - 1;
         long began = System.nanoTime();
         long shown = began;
         for (long each = first; each <= last && (failed.isEmpty() || keepGoing); each++) {
-            add(Simulation.run(each, Parts.AS_SHIPPED));
+            add(run(each));
             long now = System.nanoTime();
             if (now - shown < PROGRESS_EVERY_NS) continue;
             shown = now;
@@ -62,6 +74,15 @@ public final class SimCommand implements Callable<Integer> {
             print(first, seconds);
         System.out.flush();
         return failed.isEmpty() ? 0 : 1;
+    }
+
+    private Simulation.Outcome run(long each) {
+        if (wholeLog == null) return Simulation.run(each, Parts.AS_SHIPPED);
+        try (PrintStream to = new PrintStream(new BufferedOutputStream(Files.newOutputStream(wholeLog)), false, StandardCharsets.UTF_8)) {
+            return Simulation.run(each, Parts.AS_SHIPPED, to);
+        } catch (IOException failed) {
+            throw new UncheckedIOException("cannot write " + wholeLog, failed);
+        }
     }
 
     private void add(Simulation.Outcome outcome) {

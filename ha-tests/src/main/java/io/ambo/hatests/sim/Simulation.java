@@ -2,6 +2,7 @@ package io.ambo.hatests.sim;
 
 import io.ambo.cluster.ClusterCounter;
 import io.ambo.node.packet.DropReason;
+import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -26,7 +27,7 @@ public final class Simulation implements SimulatedNode.Outside {
     private static final String[] NAMES = { "a", "b", "c", "d" };
 
     private final Agenda agenda = new Agenda();
-    private final EventLog log = new EventLog(agenda);
+    private final EventLog log;
     private final List<SimulatedNode> nodes = new ArrayList<>();
     private final SyncLink link;
     private final Traffic traffic;
@@ -53,8 +54,9 @@ public final class Simulation implements SimulatedNode.Outside {
         public boolean passed() { return violation == null; }
     }
 
-    private Simulation(long seed, Parts parts) {
+    private Simulation(long seed, Parts parts, @Nullable PrintStream wholeLog) {
         this.seed = seed;
+        log = new EventLog(agenda, wholeLog);
         SplittableRandom random = new SplittableRandom(seed);
         scenario = Scenario.of(seed, random);
         List<String> names = List.of(NAMES).subList(0, scenario.nodes());
@@ -80,7 +82,12 @@ public final class Simulation implements SimulatedNode.Outside {
 
     /** Runs one seed to its end, or to the first violation. */
     public static Outcome run(long seed, Parts parts) {
-        Simulation simulation = new Simulation(seed, parts);
+        return run(seed, parts, null);
+    }
+
+    /** @param wholeLog gets every event, or null */
+    static Outcome run(long seed, Parts parts, @Nullable PrintStream wholeLog) {
+        Simulation simulation = new Simulation(seed, parts, wholeLog);
         simulation.run();
         return simulation.outcome();
     }

@@ -40,6 +40,11 @@ public final class Scheduling {
         }
     }
 
+    /** The same for the calling thread alone. Lowering its share needs nothing; raising it again needs CAP_SYS_NICE, and is not done here. */
+    public static int setNiceOfThisThread(int nice) {
+        return setNiceOf(0, nice);
+    }
+
     private static int setNiceOf(int thread, int nice) {
         try {
             var captured = Native.captured();
