@@ -29,9 +29,11 @@ import io.ambo.proto.sync.CompareRequest;
 import io.ambo.proto.sync.SyncMessage;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -218,7 +220,11 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
 
     /** The same members, of whom others drain: tables have other sessions in common. */
     public void onDraining(View now) {
-        post(() -> { if (view != null && view.members().equals(now.members())) view = now; });
+        post(() -> {
+            if (view == null || !view.members().equals(now.members())) return;
+            view = now;
+            gate.onDraining(now, clock.monotonicMs());
+        });
     }
 
     public void onMembership(Membership membership) { post(() -> membershipChanged(membership)); }
@@ -328,7 +334,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private void membershipChanged(Membership membership) {
         View now = membership.view();
         if (!membership.parts().isEmpty()) noteWhatWasSeenApart(now);
-        noteWhoLeft(now);
+        boolean memberLost = noteWhoLeft(now);
         view = now;
         streams.removeIf(stream -> !now.members().contains(stream.peer()));
         toCompare.keySet().retainAll(now.members());
@@ -337,6 +343,9 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         if (current != null && !now.members().contains(current.peer)) finish(current, JoinGate.Outcome.LEFT, "");
         gate.onMembership(membership, clock.monotonicMs());
         if (gate.state().open()) wantComparisonsAfterMerge(membership);
+        // A transport is reliable as long as the sender lives: its last words some may have heard, and others not.
+        if (gate.state().open() && memberLost && !now.members().getFirst().equals(local))
+            wantComparison(now.members().getFirst(), CompareReason.MEMBER_LOST);
         Map<NodeId, SyncMessage> retry = new LinkedHashMap<>(requestsOfStrangers);
         requestsOfStrangers.clear();
         retry.forEach((peer, request) -> {
@@ -344,11 +353,20 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         });
     }
 
-    private void noteWhoLeft(View now) {
+    /** @return whether somebody did, now */
+    private boolean noteWhoLeft(View now) {
         View before = view;
+        boolean left = false;
         long nowMs = clock.monotonicMs();
-        if (before != null) for (NodeId member : before.members()) if (!now.members().contains(member)) leftAtMs.put(member, nowMs);
+        if (before != null) {
+            for (NodeId member : before.members()) {
+                if (now.members().contains(member)) continue;
+                leftAtMs.put(member, nowMs);
+                left = true;
+            }
+        }
         leftAtMs.keySet().removeAll(now.members());
+        return left;
     }
 
     /**
@@ -445,9 +463,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         long createdBefore = of.round == 1 ? 0 : of.began;
         request.setCreatedBefore(createdBefore);
         if (table.size() > 0) {
-            Digest digest = Digest.of(table, compared(of.peer, createdBefore));
+            Digest digest = Digest.of(table, compared(sharedWith(of.peer), createdBefore));
             for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
         }
+        if (view != null) request.addAllDraining(view.draining());
         Replicator.Sent sent = batches.lastSent(of.peer);
         if (sent != null && of.round == 1) request.setBatchRun(sent.run()).setBatchNumber(sent.number());
         of.progressAtMs = clock.monotonicMs();
@@ -519,7 +538,16 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
                 wantComparison(current.peer, current.reason);
         } else {
             gate.onCompared(current.peer, outcome, detail, nowMs);
+            if (gate.state().open() && mode == Mode.SYNC) wantComparisonsWithTheOthers(current.peer);
         }
+    }
+
+    /** One was enough to begin; what this node's earlier life has told one member and not another comes out now. */
+    private void wantComparisonsWithTheOthers(NodeId compared) {
+        View known = view;
+        if (known == null) return;
+        for (NodeId member : known.members())
+            if (!member.equals(local) && !member.equals(compared)) wantComparison(member, CompareReason.MEMBER_LOST);
     }
 
     /** Tells this node's log and the peer's. Of the peer's figures those count that came with its acknowledgements. */
@@ -545,6 +573,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         String text = switch (report.getReason()) {
             case PARTS_MET -> peer + " and this node were separated and are together again: ";
             case JOINING -> asked ? "let in by " + peer + ": " : peer + " has joined: ";
+            case MEMBER_LOST -> "a member was lost; compared with " + peer + ": ";
             case BATCHES_LOST, UNRECOGNIZED -> "after lost batches the table is equal to that of " + peer + ": ";
         };
         text += taken + " sessions taken, " + given + " given, " + (won + lost) + " clashed"
@@ -588,14 +617,15 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         if (request.getBatchRun() != 0) batches.covered(peer, request.getBatchRun(), request.getBatchNumber());
         Replicator.Sent sent = batches.lastSent(peer);
         if (sent != null && request.getRound() == 1) answer.setBatchRun(sent.run()).setBatchNumber(sent.number());
+        BiPredicate<SessionKey, SessionRecord> shared = sharedWith(peer, request.getDrainingList());
         BitSet differing = request.getDigestsCount() == 0
                 ? everything()
-                : differing(request.getDigestsList(), Digest.of(table, compared(peer, request.getCreatedBefore())));
+                : differing(request.getDigestsList(), Digest.of(table, compared(shared, request.getCreatedBefore())));
         answer.setState(CompareAnswer.State.COMPARED).setSessions(table.size()).setDiffering(ByteString.copyFrom(differing.toByteArray()));
         send(peer, SyncReceiver.message().setCompareAnswer(answer).build());
         if (!differing.isEmpty())
             addStream(new RecordStream(peer, request.getComparison(), request.getRound(),
-                    request.getRecordLayout() == DeltaReader.RECORD_LAYOUT, differing, sharedWith(peer), table, transport));
+                    request.getRecordLayout() == DeltaReader.RECORD_LAYOUT, differing, shared, table, transport));
     }
 
     /** The sessions that this node and the peer are both to have. */
@@ -605,8 +635,18 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         return (key, session) -> homes.has(known, local.value(), key, session) && homes.has(known, peer.value(), key, session);
     }
 
-    private BiPredicate<SessionKey, SessionRecord> compared(NodeId peer, long createdBefore) {
-        BiPredicate<SessionKey, SessionRecord> shared = sharedWith(peer);
+    /** The same to a peer that knows these to be draining, whom this node may not know to be: also what both are to have then. */
+    private BiPredicate<SessionKey, SessionRecord> sharedWith(NodeId peer, List<Integer> draining) {
+        View known = view;
+        if (mode == Mode.SYNC || known == null || known.draining().containsAll(draining)) return sharedWith(peer);
+        Set<Integer> all = new HashSet<>(known.draining());
+        all.addAll(draining);
+        View soon = known.draining(all);
+        return sharedWith(peer)
+                .or((key, session) -> homes.has(soon, local.value(), key, session) && homes.has(soon, peer.value(), key, session));
+    }
+
+    private static BiPredicate<SessionKey, SessionRecord> compared(BiPredicate<SessionKey, SessionRecord> shared, long createdBefore) {
         if (createdBefore == 0) return shared;
         return (key, session) -> Long.compareUnsigned(session.created(), createdBefore) <= 0 && shared.test(key, session);
     }

@@ -71,7 +71,7 @@ public final class JoinGate {
         // The place of a predecessor that has not been given up yet is not this node's.
         if (membership == null) founder = now.clash().isEmpty() && now.view().members().getFirst().equals(now.view().local());
         // What the tables have in common depends on the view.
-        if (everyPeer && membership != null && !membership.view().members().equals(now.view().members())) {
+        if (everyPeer && membership != null && !hasSameHomes(membership.view(), now.view())) {
             equal.clear();
             outdated = comparing != null;
         }
@@ -80,6 +80,14 @@ public final class JoinGate {
         equal.retainAll(now.view().members());
         notOpen.retainAll(now.view().members());
         evaluate(nowMs);
+    }
+
+    private static boolean hasSameHomes(View a, View b) { return a.members().equals(b.members()) && a.draining().equals(b.draining()); }
+
+    /** The same members, of whom others drain. */
+    public void onDraining(View now, long nowMs) {
+        Membership known = membership;
+        if (known != null) onMembership(new Membership(now, known.parts(), known.clash()), nowMs);
     }
 
     /** Somebody on the link was refused. */
