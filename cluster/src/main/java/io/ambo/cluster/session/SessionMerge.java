@@ -67,6 +67,7 @@ public final class SessionMerge {
      * its translation from it, and what is known of its windows. Which of the two came about earlier is no better judge: hosts' clocks differ, and a packet may
      * have waited in a node that was paused;
      * <li>the peer's is an earlier connection of the same ends, which is over: a node that did not have it has opened the next one;
+     * <li>the peer's is an earlier connection of the same ends, which both ends have ended: the last acknowledgement has yet to come, or was lost;
      * <li>the peer's is an earlier connection of the same ends, of which nothing has been seen for long: it comes from a node that was away when it ended. If this
      * node's is about to end, and came about earlier, then it is the other way round.
      * </ul>
@@ -77,6 +78,7 @@ public final class SessionMerge {
         boolean another = local.created() != remote.created() || local.creator() != remote.creator();
         if (another && local.epoch() == remote.epoch() && isOver(remote)) return true;
         if (!isEstablished(local)) return false;
+        if (another && hasEndedBothWays(remote) && !isEnding(local) && isEarlier(remote, local)) return true;
         long laterMs = local.lastSeenMs() - remote.lastSeenMs();
         if (another && laterMs > OUTLIVE_MS && (isEarlier(remote, local) || !isEnding(local))) return true;
         return local.epoch() == remote.epoch() && !isEstablished(remote) && laterMs > -OUTLIVE_MS;
@@ -88,6 +90,10 @@ public final class SessionMerge {
 
     private static boolean isEnding(SessionRecord session) {
         return session.original().state() >= TcpHalf.FIN || session.reply().state() >= TcpHalf.FIN;
+    }
+
+    private static boolean hasEndedBothWays(SessionRecord session) {
+        return session.original().state() >= TcpHalf.FIN && session.reply().state() >= TcpHalf.FIN;
     }
 
     /** By the clocks of the hosts that opened them. */

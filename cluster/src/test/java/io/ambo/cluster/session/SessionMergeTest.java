@@ -169,6 +169,25 @@ class SessionMergeTest {
         assertThat(SessionMerge.merge(over, opening)).isEqualTo(REPLACED);
     }
 
+    /** Seed 8205 of the simulation: one part had yet to see the last acknowledgement of a connection, the other one had opened the next of these ends. */
+    @Test
+    void aConnectionThatBothEndsHaveEndedDoesNotTakeOverTheNextOne() {
+        SessionRecord ended = Sessions.session(1, 100).lastSeenMs(10_100);
+        ended.original().raiseState(TcpHalf.CLOSED);
+        ended.reply().raiseState(TcpHalf.FIN);
+        SessionRecord next = Sessions.session(2, 200).lastSeenMs(10_000);
+        next.original().raiseState(TcpHalf.ESTABLISHED);
+        next.reply().raiseState(TcpHalf.ESTABLISHED);
+        SessionRecord here = copy(next);
+        assertThat(SessionMerge.merge(here, ended)).isEqualTo(OUTLIVED);
+        assertThat(here.epoch()).isEqualTo(1);
+        assertThat(SessionMerge.merge(copy(ended), here)).isEqualTo(REPLACED);
+        SessionRecord halfEnded = Sessions.session(1, 100).lastSeenMs(10_100);
+        halfEnded.original().raiseState(TcpHalf.FIN);
+        halfEnded.reply().raiseState(TcpHalf.ESTABLISHED);
+        assertThat(SessionMerge.merge(copy(next), halfEnded)).as("one end may go on for hours").isEqualTo(REPLACED);
+    }
+
     /** Seed 848 of the simulation: a part saw the end of a connection come again and again, the other one had opened the next connection of these ends. */
     @Test
     void aConnectionThatIsAboutToEndDoesNotTakeOverALaterOne() {
