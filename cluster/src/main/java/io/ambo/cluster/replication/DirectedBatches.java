@@ -33,6 +33,7 @@ final class DirectedBatches {
         volatile long number;
         long[] tickets = new long[64];
         int ticketCount;
+        boolean isMarkDue;
 
         Out(NodeId peer) {
             this.peer = peer;
@@ -129,7 +130,27 @@ final class DirectedBatches {
         }
     }
 
-    void send() { for (int i = 0; i < outs.size(); i++) if (outs.get(i).writer.count() > 0) outs.get(i).send(); }
+    /** @return batches sent */
+    int send() {
+        int sent = 0;
+        for (int i = 0; i < outs.size(); i++) {
+            Out out = outs.get(i);
+            if (out.writer.count() == 0) continue;
+            out.send();
+            out.isMarkDue = true;
+            sent++;
+        }
+        return sent;
+    }
+
+    /** An empty batch to each that has had some since the last mark. */
+    void mark() {
+        for (int i = 0; i < outs.size(); i++) {
+            Out out = outs.get(i);
+            if (out.isMarkDue) out.send();
+            out.isMarkDue = false;
+        }
+    }
 
     /** An empty batch to each. */
     void practise(View now) {

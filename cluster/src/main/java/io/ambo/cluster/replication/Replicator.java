@@ -40,6 +40,8 @@ public final class Replicator implements AutoCloseable {
     private static final int WINNERS_PER_ROUND = 128;
     /** The replicator looks again after this long even when nobody wakes it. */
     private static final long LONGEST_SLEEP_NS = 50_000_000;
+    /** Nothing has been sent for so long: what was sent last may have been the last for hours. */
+    private static final long QUIET_MS = 200;
     private static final int CROWD = 4;
     private static final long GATHER_NS = 300_000;
     /** A round of so many deltas means some 100,000 a second. Then it pays to wait for a session's next delta, which makes this one superfluous. */
@@ -85,6 +87,7 @@ public final class Replicator implements AutoCloseable {
     /** Written by the replicator thread. */
     private volatile long batches;
     private long rounds;
+    private long markDueMs = Long.MAX_VALUE;
 
     private volatile View view;
     private volatile boolean peers;
@@ -206,9 +209,24 @@ public final class Replicator implements AutoCloseable {
             work += drain(worker, nowMs);
         }
         firstRing = (firstRing + 1) % rings.length;
-        if (directed != null) directed.send();
-        else if (writer.count() > 0) sendBatch();
+        int sent = directed != null ? directed.send() : writer.count() > 0 ? 1 : 0;
+        if (directed == null && sent > 0) sendBatch();
+        if (sent > 0) {
+            markDueMs = nowMs + QUIET_MS;
+        } else if (nowMs >= markDueMs) {
+            markDueMs = Long.MAX_VALUE;
+            mark();
+        }
         return work;
+    }
+
+    /** An empty batch after the last one: by its number a receiver knows that it has all. Without it, nobody would ask for the last of all if that were lost. */
+    private void mark() {
+        if (!peers) return;
+        writer.clear();
+        if (directed != null) directed.mark();
+        else
+            sendBatch();
     }
 
     /**

@@ -150,6 +150,8 @@ public final class SessionMerge {
             climbed = true;
         }
         if (remote.ownerTerm() > local.ownerTerm() || (remote.ownerTerm() == local.ownerTerm() && remote.owner() > local.owner())) {
+            // It has gone to another: packets will pass there that this node does not see.
+            if (remote.ownerTerm() > local.ownerTerm()) local.changeLocalFlags(SessionRecord.COMPLETE, 0);
             local.owner(remote.owner()).ownerTerm(remote.ownerTerm());
             climbed = true;
         }

@@ -166,8 +166,9 @@ public final class SessionRecord {
         return Byte.toUnsignedInt(segment.get(JAVA_BYTE, offset + OWNER_TERM));
     }
 
-    /** The owner is gone and this node takes its place. */
+    /** The owner is gone, or resigns, and this node takes its place: packets have passed one of the two, or will, that the other does not see. */
     public SessionRecord takeOver(int nodeId) {
+        changeLocalFlags(COMPLETE, 0);
         return owner(nodeId).ownerTerm(Math.min(ownerTerm() + 1, LAST_TERM));
     }
 
