@@ -293,6 +293,10 @@ final class Invariants implements Traffic.Witness {
         }
     }
 
+    private static boolean isEstablished(SessionRecord session) {
+        return session.original().state() >= TcpHalf.ESTABLISHED && session.reply().state() >= TcpHalf.ESTABLISHED;
+    }
+
     /** Whether a node has the conversation's session: not one of an earlier conversation of the same ends, and not one that its server knows nothing of. */
     private boolean isKept(Tracked tracked, Conversation conversation) {
         End seenAs = established.get(conversation.id);
@@ -300,6 +304,8 @@ final class Invariants implements Traffic.Witness {
             Birth birth = tracked.births[each.index];
             if (birth == null || tracked.bornFor.getOrDefault(birth, 0) != conversation.id) continue;
             if (!each.table().read(tracked.key, record) || !isLive(record)) continue;
+            // It has heard of the opening, and of nothing since: the session that it has is another one to its ends.
+            if (conversation.protocol == EndFrames.TCP && !isEstablished(record)) continue;
             if (seenAs == null || !record.has(SessionRecord.TRANSLATED) || isSeenAs(record, seenAs)) return true;
         }
         return false;
