@@ -25,6 +25,8 @@ int ambo_account_for(struct ambo_account *told)
     direction->last_seen_ns = bpf_ktime_get_ns(); // the coarse clock is not for programs of this type
     if (key.protocol != IPPROTO_TCP && told->ipv6) return 1;
     if (!told->ipv6 && ((struct ambo_flow_key4 *)&key)->protocol != IPPROTO_TCP) return 1;
+    // Another node has seen packets of it since it was installed: from now on there must be slack.
+    if (!(told->flags & AMBO_FLOW_SEEN_WHOLE)) flow->flags &= ~AMBO_FLOW_SEEN_WHOLE;
     struct ambo_half low = told->half[0], high = told->half[1];
     join_half(&flow->half[0], &low);
     join_half(&flow->half[1], &high);

@@ -186,8 +186,10 @@ struct ambo_account {
     __u64 created;             // of the session's incarnation
     __u32 epoch;
     __u32 bytes;
+    __u32 flags;               // AMBO_FLOW_SEEN_WHOLE: still
+    __u32 reserved;
 };
-_Static_assert(sizeof(struct ambo_account) == 104, "shared with FlowCache");
+_Static_assert(sizeof(struct ambo_account) == 112, "shared with FlowCache");
 
 // What becomes of the ends of a packet, after the packet's own ends. The checksums' changes are one's complement sums (RFC 1624).
 struct ambo_translation {

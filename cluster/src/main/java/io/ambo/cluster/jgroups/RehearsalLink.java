@@ -6,7 +6,6 @@ import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.random.RandomGenerator;
@@ -75,7 +74,7 @@ public final class RehearsalLink {
         public void sendHint(NodeId peer, byte[] bytes, int offset, int length) { sendTo(peer, bytes, offset, length); }
 
         private void travel(End to, byte[] bytes, int offset, int length) {
-            byte[] packet = seal.seal(Arrays.copyOfRange(bytes, offset, offset + length), 0, length);
+            byte[] packet = seal.seal(bytes, offset, length);
             underWay.add(() -> to.seal.open(this, packet, 0, packet.length, to));
         }
 

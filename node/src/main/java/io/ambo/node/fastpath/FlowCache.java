@@ -36,9 +36,10 @@ public final class FlowCache {
     private static final int NANOSECONDS_PER_MS = 1_000_000;
 
     /** struct ambo_account. */
-    private static final int ACCOUNT_SIZE = 104, ACCOUNT_IPV6 = FlowKey.SIZE6, ACCOUNT_FROM = ACCOUNT_IPV6 + 4,
+    private static final int ACCOUNT_SIZE = 112, ACCOUNT_IPV6 = FlowKey.SIZE6, ACCOUNT_FROM = ACCOUNT_IPV6 + 4,
             ACCOUNT_HALVES = ACCOUNT_FROM + 4,
-            ACCOUNT_CREATED = ACCOUNT_HALVES + 2 * TcpHalf.SIZE, ACCOUNT_EPOCH = ACCOUNT_CREATED + 8, ACCOUNT_BYTES = ACCOUNT_EPOCH + 4;
+            ACCOUNT_CREATED = ACCOUNT_HALVES + 2 * TcpHalf.SIZE, ACCOUNT_EPOCH = ACCOUNT_CREATED + 8, ACCOUNT_BYTES = ACCOUNT_EPOCH + 4,
+            ACCOUNT_FLAGS = ACCOUNT_BYTES + 4, ACCOUNT_RESERVED = ACCOUNT_FLAGS + 4;
 
     private final int accountant;
     private final int flows4;
@@ -64,7 +65,8 @@ public final class FlowCache {
                         member("flags", FLAGS), member("installed_ns", INSTALLED)),
                 "ambo_account",
                 List.of(member("key", 0), member("ipv6", ACCOUNT_IPV6), member("from", ACCOUNT_FROM), member("half", ACCOUNT_HALVES),
-                        member("created", ACCOUNT_CREATED), member("epoch", ACCOUNT_EPOCH), member("bytes", ACCOUNT_BYTES)));
+                        member("created", ACCOUNT_CREATED), member("epoch", ACCOUNT_EPOCH), member("bytes", ACCOUNT_BYTES),
+                        member("flags", ACCOUNT_FLAGS), member("reserved", ACCOUNT_RESERVED)));
     }
 
     private static BpfObject.Member member(String name, int offset) { return new BpfObject.Member(name, offset); }
@@ -105,7 +107,7 @@ public final class FlowCache {
             write(true, record);
             value.set(ValueLayout.JAVA_LONG, CREATED, record.created());
             value.set(ValueLayout.JAVA_INT, EPOCH, record.epoch());
-            value.set(ValueLayout.JAVA_INT, FLAGS, record.isSeenWhole() ? SEEN_WHOLE : 0);
+            value.set(ValueLayout.JAVA_INT, FLAGS, flags(record));
             value.set(ValueLayout.JAVA_LONG, INSTALLED, record.lastSeenMs() * NANOSECONDS_PER_MS);
             // What its packets become is there before they are looked for.
             int result = record.has(SessionRecord.TRANSLATED) ? translations.install(session, record) : 0;
@@ -136,6 +138,7 @@ public final class FlowCache {
             told.set(ValueLayout.JAVA_LONG, ACCOUNT_CREATED, record.created());
             told.set(ValueLayout.JAVA_INT, ACCOUNT_EPOCH, record.epoch());
             told.set(ValueLayout.JAVA_INT, ACCOUNT_BYTES, bytes);
+            told.set(ValueLayout.JAVA_INT, ACCOUNT_FLAGS, flags(record));
             return account.run() == 1;
         }
 
@@ -233,6 +236,8 @@ public final class FlowCache {
         private static int direction(boolean ofReply, SessionRecord record) {
             return ofReply != record.has(SessionRecord.ORIGINAL_FROM_HIGH) ? DIRECTION_SIZE : 0;
         }
+
+        private static int flags(SessionRecord record) { return record.isSeenWhole() ? SEEN_WHOLE : 0; }
 
         private static int halfOf(int direction) { return HALVES + halfAfter(direction); }
 

@@ -285,6 +285,19 @@ class FlowCacheTest {
         expect(XdpCounter.FORWARDED, next);
     }
 
+    @ParameterizedTest
+    @MethodSource("versions")
+    void theKernelGrantsSlackFromWhenTheSessionIsNotSeenWholeAnyMore(String version) throws Exception {
+        Session session = established(version, true);
+        byte[] beyond = session.fromClient(ACK, CLIENT_SEQ + WINDOW - 99, SERVER_SEQ, 100).bytes();
+        expect(XdpCounter.PUNTED_OUT_OF_WINDOW, beyond);
+        assertThat(cache.account(session.key, session.record, true, 40)).isTrue();
+        expect(XdpCounter.PUNTED_OUT_OF_WINDOW, beyond);
+        session.record.changeLocalFlags(SessionRecord.COMPLETE, 0);
+        assertThat(cache.account(session.key, session.record, true, 40)).isTrue();
+        expect(XdpCounter.FORWARDED, beyond);
+    }
+
     @Test
     void whatIsNotInTheCacheIsNotAccountedFor() {
         Session session = established("4", true);
