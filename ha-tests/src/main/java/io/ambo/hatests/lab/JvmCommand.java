@@ -30,6 +30,16 @@ public final class JvmCommand {
         return words;
     }
 
+    /** The words that run a program of this tree in a process of its own, with the classes of this one. */
+    public static List<String> tool(Class<?> program, Object... arguments) {
+        List<String> words = new ArrayList<>();
+        words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        words.addAll(commonOptions());
+        words.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-cp", System.getProperty("java.class.path"), program.getName()));
+        for (Object argument : arguments) words.add(argument.toString());
+        return words;
+    }
+
     /** Those of the parent pom, as the build wrote them. */
     private static List<String> commonOptions() {
         try (InputStream options = JvmCommand.class.getResourceAsStream("/io/ambo/hatests/jvm.options")) {

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -104,12 +105,25 @@ public record NetworkNamespace(String name) {
         }
     }
 
-    /** Starts a platform thread that is in this namespace for all its life. */
+    /** Starts a platform thread that is in this namespace for all its life. Returns when it is there. */
     public Thread start(String threadName, Runnable task) {
-        return Thread.ofPlatform().daemon().name(threadName).start(() -> {
-            Libc.enterNetworkNamespace(DIRECTORY.resolve(name).toString());
+        CompletableFuture<Void> entered = new CompletableFuture<>();
+        Thread thread = Thread.ofPlatform().daemon().name(threadName).start(() -> {
+            try {
+                Libc.enterNetworkNamespace(DIRECTORY.resolve(name).toString());
+            } catch (RuntimeException failed) {
+                entered.completeExceptionally(failed);
+                return;
+            }
+            entered.complete(null);
             task.run();
         });
+        try {
+            entered.join();
+        } catch (CompletionException failed) {
+            throw new LabException("cannot enter namespace " + name + ": " + failed.getCause(), failed);
+        }
+        return thread;
     }
 
     /** Text of a file under /proc/net as this namespace sees it. */

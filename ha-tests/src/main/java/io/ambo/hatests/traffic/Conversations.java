@@ -1,77 +1,145 @@
 package io.ambo.hatests.traffic;
 
+import com.sun.management.UnixOperatingSystemMXBean;
 import io.ambo.hatests.lab.Addresses;
+import io.ambo.hatests.lab.JvmCommand;
 import io.ambo.hatests.lab.Lab;
 import io.ambo.hatests.lab.LabException;
+import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.sys.Pause;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
+import io.ambo.hatests.traffic.TalkEnd.Talk;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.function.ToLongFunction;
 import org.HdrHistogram.Histogram;
 
 /**
  * Long-lived TCP connections from the lab's client to its server, with data flowing both ways all the time, and every byte checked where it arrives.
- * Every second connection is IPv6. Threads: each end of each connection has a sending and a receiving virtual thread; the counters are volatile with one
- * writer.
+ * Every second connection is IPv6.
  */
 public final class Conversations implements AutoCloseable {
+    static final int BACKLOG = 1024;
+
     private static final int CONNECT_LIMIT_MS = 10_000;
 
-    private final List<Conversation> all = new ArrayList<>();
-    private final ServerSocket listener;
-    private final int chunkBytes;
-    private final int intervalMs;
-    private volatile boolean sending = true;
+    /** Files that a drill has open besides its connections. */
+    private static final int OTHER_FILES = 500;
+
+    private final TalkBoard board;
+    private final List<TalkEnd> clients = new ArrayList<>();
+    private final List<TalkBoard.Slot> atClient = new ArrayList<>();
+    private final List<TalkBoard.Slot> atServer = new ArrayList<>();
+    private final AutoCloseable server;
 
     /**
-     * Opens them, one after the other, and starts talking.
+     * Opens them, one after the other; each talks as soon as it is open.
      *
      * @param chunkBytes what each end sends at once
      * @param intervalMs and how often
      */
     public Conversations(Lab lab, int port, int count, int chunkBytes, int intervalMs) {
-        this.chunkBytes = chunkBytes;
-        this.intervalMs = intervalMs;
-        try {
-            listener = lab.server().call(() -> new ServerSocket(port, 1024));
-            for (int id = 0; id < count; id++) {
-                InetSocketAddress server = new InetSocketAddress(Addresses.of(id % 2 == 0 ? Addresses.SERVER : Addresses.SERVER6), port);
-                Socket clientEnd = lab.client().call(() -> {
-                    Socket socket = new Socket();
-                    socket.connect(server, CONNECT_LIMIT_MS);
-                    return socket;
-                });
-                // Connections come one at a time, so the one that is accepted now is this one.
-                listener.setSoTimeout(CONNECT_LIMIT_MS);
-                all.add(new Conversation(id, clientEnd, listener.accept()));
-            }
-        } catch (IOException failed) {
-            throw new LabException("opening connections: " + failed.getMessage(), failed);
+        Talk talk = new Talk(chunkBytes, intervalMs);
+        boolean ownProcess = 2 * count + OTHER_FILES > mayOpen();
+        if (count + OTHER_FILES > mayOpen())
+            throw new LabException(
+                    count + " connections are more than this process may have files open (" + mayOpen() + "): raise it with ulimit -n");
+        Path file = lab.directory().resolve("talk-" + port);
+        board = ownProcess ? new TalkBoard(count, file) : new TalkBoard(count);
+        for (int id = 0; id < count; id++) {
+            atClient.add(board.slot(id, TalkBoard.CLIENT));
+            atServer.add(board.slot(id, TalkBoard.SERVER));
         }
-        all.forEach(Conversation::start);
+        server = ownProcess ? serverProcess(lab.server(), file, count, port, talk) : serverThread(lab.server(), port, talk);
+        try {
+            for (int id = 0; id < count; id++) connect(lab.client(), id, port, talk);
+        } catch (LabException failed) {
+            close();
+            throw failed;
+        }
     }
 
-    public int size() { return all.size(); }
+    private static long mayOpen() {
+        return ((UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getMaxFileDescriptorCount();
+    }
+
+    private AutoCloseable serverThread(NetworkNamespace host, int port, Talk talk) {
+        TalkServer ends = new TalkServer(host.call(() -> new ServerSocket(port, BACKLOG)), board, talk);
+        Thread.ofPlatform().daemon().name("talk-" + port).start(ends::serve);
+        return ends;
+    }
+
+    private static AutoCloseable serverProcess(NetworkNamespace host, Path board, int count, int port, Talk talk) {
+        List<String> words = new ArrayList<>(host.command());
+        words.addAll(JvmCommand.tool(TalkServer.class, board, count, port, talk.chunkBytes(), talk.intervalMs()));
+        Path log = board.resolveSibling(board.getFileName() + ".log");
+        Process process;
+        try {
+            process = new ProcessBuilder(words).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        } catch (IOException failed) {
+            throw new LabException("cannot start the servers' ends: " + failed.getMessage(), failed);
+        }
+        long deadlineNs = System.nanoTime() + CONNECT_LIMIT_MS * 1_000_000L;
+        while (!said(log).contains("listening")) {
+            if (!process.isAlive() || System.nanoTime() > deadlineNs) {
+                process.destroyForcibly();
+                throw new LabException("the servers' ends do not start: " + said(log));
+            }
+            Pause.ms(20);
+        }
+        return process::destroyForcibly;
+    }
+
+    private static String said(Path log) {
+        try {
+            return Files.readString(log, StandardCharsets.UTF_8);
+        } catch (IOException notYet) {
+            return "";
+        }
+    }
+
+    private void connect(NetworkNamespace host, int id, int port, Talk talk) {
+        InetSocketAddress to = new InetSocketAddress(Addresses.of(id % 2 == 0 ? Addresses.SERVER : Addresses.SERVER6), port);
+        Socket socket = host.call(() -> {
+            Socket made = new Socket();
+            try {
+                made.connect(to, CONNECT_LIMIT_MS);
+            } catch (IOException failed) {
+                made.close();
+                throw new LabException("opening connection " + id + ": " + failed.getMessage(), failed);
+            }
+            return made;
+        });
+        TalkEnd end = new TalkEnd(socket, board, id, TalkBoard.CLIENT, talk);
+        clients.add(end);
+        end.start();
+        // They come one at a time, so the next one that the server accepts is this one.
+        long deadlineNs = System.nanoTime() + CONNECT_LIMIT_MS * 1_000_000L;
+        while (board.accepted() <= id) {
+            if (System.nanoTime() > deadlineNs)
+                throw new LabException("connection " + id + " is open at the client and has not come to the server");
+            Thread.onSpinWait();
+        }
+    }
+
+    public int size() { return clients.size(); }
 
     /** Connections in both of whose directions new bytes have arrived, within the limit, since now. */
     public int awaitProgress(long limitMs) {
-        long[] mark = all.stream().mapToLong(c -> c.atServer.received).toArray();
-        long[] answerMark = all.stream().mapToLong(c -> c.atClient.received).toArray();
+        long[] serverMark = atServer.stream().mapToLong(TalkBoard.Slot::received).toArray();
+        long[] clientMark = atClient.stream().mapToLong(TalkBoard.Slot::received).toArray();
         long deadlineNs = System.nanoTime() + limitMs * 1_000_000;
         while (true) {
             int progressed = 0;
-            for (int i = 0; i < mark.length; i++)
-                if (all.get(i).atServer.received > mark[i] && all.get(i).atClient.received > answerMark[i]) progressed++;
-            if (progressed == mark.length || System.nanoTime() > deadlineNs) return progressed;
+            for (int i = 0; i < serverMark.length; i++)
+                if (atServer.get(i).received() > serverMark[i] && atClient.get(i).received() > clientMark[i]) progressed++;
+            if (progressed == serverMark.length || System.nanoTime() > deadlineNs) return progressed;
             Pause.ms(5);
         }
     }
@@ -79,169 +147,75 @@ public final class Conversations implements AutoCloseable {
     /** The longest silence, in nanoseconds, of each end of each connection since {@link #forgetSilences}. */
     public Histogram silences() {
         Histogram histogram = Requests.histogram();
-        for (Conversation conversation : all) {
-            histogram.recordValue(conversation.atServer.longestSilenceNs());
-            histogram.recordValue(conversation.atClient.longestSilenceNs());
+        for (int i = 0; i < size(); i++) {
+            histogram.recordValue(atServer.get(i).longestSilenceNs());
+            histogram.recordValue(atClient.get(i).longestSilenceNs());
         }
         return histogram;
     }
 
     public void forgetSilences() {
-        for (Conversation conversation : all) {
-            conversation.atServer.longestSilenceNs = 0;
-            conversation.atClient.longestSilenceNs = 0;
-        }
+        atServer.forEach(TalkBoard.Slot::forgetSilence);
+        atClient.forEach(TalkBoard.Slot::forgetSilence);
     }
 
-    public long bytesReceived() { return sum(end -> end.received); }
+    public long bytesReceived() {
+        return atServer.stream().mapToLong(TalkBoard.Slot::received).sum() + atClient.stream().mapToLong(TalkBoard.Slot::received).sum();
+    }
 
     /** Connections that met with an error (a reset, say), and with which. */
     public List<String> failures() {
         List<String> failures = new ArrayList<>();
-        for (Conversation c : all)
-            for (End end : List.of(c.atServer, c.atClient))
-                if (!end.failure.isEmpty()) failures.add("connection " + c.id + " " + end.name + ": " + end.failure);
+        for (int i = 0; i < size(); i++) {
+            addFailure(failures, i, "at the server", atServer.get(i));
+            addFailure(failures, i, "at the client", atClient.get(i));
+        }
         return failures;
+    }
+
+    private static void addFailure(List<String> failures, int connection, String where, TalkBoard.Slot end) {
+        if (!end.failure().isEmpty()) failures.add("connection " + connection + " " + where + ": " + end.failure());
     }
 
     /** Lets every end stop sending and read what is still to come. @return connections whose every byte arrived in order at both ends */
     public int finish(long limitMs) {
-        sending = false;
+        board.stop();
         long deadlineNs = System.nanoTime() + limitMs * 1_000_000;
         int whole = 0;
-        for (Conversation conversation : all) {
-            boolean serverEnded = conversation.atServer.awaitEnd(deadlineNs);
-            boolean clientEnded = conversation.atClient.awaitEnd(deadlineNs);
-            if (serverEnded && clientEnded && conversation.isWhole()) whole++;
+        for (int i = 0; i < size(); i++) {
+            boolean serverEnded = awaitEnd(atServer.get(i), deadlineNs);
+            boolean clientEnded = awaitEnd(atClient.get(i), deadlineNs);
+            if (serverEnded && clientEnded && isWhole(i)) whole++;
         }
         return whole;
     }
 
-    private long sum(ToLongFunction<End> value) {
-        return all.stream().mapToLong(c -> value.applyAsLong(c.atServer) + value.applyAsLong(c.atClient)).sum();
+    private static boolean awaitEnd(TalkBoard.Slot end, long deadlineNs) {
+        while (!end.hasEnded()) {
+            if (System.nanoTime() > deadlineNs) {
+                end.fail("had not ended when the drill did");
+                return false;
+            }
+            Pause.ms(1);
+        }
+        return true;
+    }
+
+    private boolean isWhole(int connection) {
+        TalkBoard.Slot client = atClient.get(connection);
+        TalkBoard.Slot atOther = atServer.get(connection);
+        return client.failure().isEmpty() && atOther.failure().isEmpty() && client.received() == atOther.sent()
+                && atOther.received() == client.sent();
     }
 
     @Override
     public void close() {
-        sending = false;
+        board.stop();
         try {
-            listener.close();
-            for (Conversation conversation : all) {
-                conversation.atServer.socket.close();
-                conversation.atClient.socket.close();
-            }
-        } catch (IOException failed) {
+            server.close();
+            for (TalkEnd client : clients) client.close();
+        } catch (Exception failed) {
             throw new LabException("closing connections: " + failed.getMessage(), failed);
-        }
-    }
-
-    private final class Conversation {
-        final int id;
-        final End atClient;
-        final End atServer;
-
-        Conversation(int id, Socket clientEnd, Socket serverEnd) {
-            this.id = id;
-            ByteStream request = new ByteStream(2L * id + 1);
-            ByteStream answer = new ByteStream(2L * id + 2);
-            atClient = new End("at the client", clientEnd, request, answer);
-            atServer = new End("at the server", serverEnd, answer, request);
-        }
-
-        void start() {
-            atClient.start();
-            atServer.start();
-        }
-
-        boolean isWhole() {
-            return atClient.failure.isEmpty() && atServer.failure.isEmpty() && atClient.received == atServer.sent
-                    && atServer.received == atClient.sent;
-        }
-    }
-
-    /** One end of one connection. */
-    private final class End {
-        final String name;
-        final Socket socket;
-        private final ByteStream outgoing;
-        private final ByteStream incoming;
-        private final CompletableFuture<Void> sendingEnded = new CompletableFuture<>();
-        private final CompletableFuture<Void> receivingEnded = new CompletableFuture<>();
-        volatile long sent;
-        volatile long received;
-        volatile long lastArrivalNs = System.nanoTime();
-        volatile long longestSilenceNs;
-        volatile String failure = "";
-
-        End(String name, Socket socket, ByteStream outgoing, ByteStream incoming) {
-            this.name = name;
-            this.socket = socket;
-            this.outgoing = outgoing;
-            this.incoming = incoming;
-        }
-
-        void start() {
-            Thread.ofVirtual().start(this::send);
-            Thread.ofVirtual().start(this::receive);
-        }
-
-        /** A silence that still lasts counts. */
-        long longestSilenceNs() {
-            return Math.max(longestSilenceNs, System.nanoTime() - lastArrivalNs);
-        }
-
-        private void send() {
-            byte[] chunk = new byte[chunkBytes];
-            long place = 0;
-            try {
-                DataOutputStream out = new DataOutputStream(socket.getOutputStream());
-                while (sending) {
-                    outgoing.fill(chunk, place);
-                    out.write(chunk);
-                    place += chunk.length;
-                    sent = place;
-                    Pause.ms(intervalMs);
-                }
-                socket.shutdownOutput();
-            } catch (IOException failed) {
-                fail(failed);
-            }
-            sendingEnded.complete(null);
-        }
-
-        private void receive() {
-            byte[] buffer = new byte[8192];
-            long place = 0;
-            try {
-                DataInputStream in = new DataInputStream(socket.getInputStream());
-                for (int got = in.read(buffer); got >= 0; got = in.read(buffer)) {
-                    long nowNs = System.nanoTime();
-                    longestSilenceNs = Math.max(longestSilenceNs, nowNs - lastArrivalNs);
-                    lastArrivalNs = nowNs;
-                    long wrong = incoming.mismatch(buffer, got, place);
-                    if (wrong >= 0) throw new IOException("byte " + wrong + " is wrong");
-                    place += got;
-                    received = place;
-                }
-            } catch (IOException failed) {
-                fail(failed);
-            }
-            receivingEnded.complete(null);
-        }
-
-        private synchronized void fail(IOException why) { if (failure.isEmpty()) failure = String.valueOf(why.getMessage()); }
-
-        boolean awaitEnd(long deadlineNs) {
-            try {
-                CompletableFuture.allOf(sendingEnded, receivingEnded).get(Math.max(1, deadlineNs - System.nanoTime()),
-                        TimeUnit.NANOSECONDS);
-                return true;
-            } catch (TimeoutException late) {
-                fail(new IOException("had not ended when the drill did"));
-                return false;
-            } catch (InterruptedException | java.util.concurrent.ExecutionException failed) {
-                throw new IllegalStateException("waiting for a connection to end", failed);
-            }
         }
     }
 }
