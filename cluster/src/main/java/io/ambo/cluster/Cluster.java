@@ -7,6 +7,7 @@ import io.ambo.cluster.membership.Ownership;
 import io.ambo.cluster.membership.Transport;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
+import io.ambo.cluster.replication.Backlogs;
 import io.ambo.cluster.replication.DeltaPublisher;
 import io.ambo.cluster.replication.DirtyBuckets;
 import io.ambo.cluster.replication.NodeStateCodec;
@@ -58,6 +59,8 @@ public final class Cluster implements AutoCloseable {
     private final BucketSync bucketSync;
     private final @Nullable Rehoming rehoming;
     private final SyncReceiver receiver;
+    private final Backlogs backlogs;
+    private final Clock clock;
     private final Questions questions;
     private final EventLog events;
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
@@ -117,6 +120,7 @@ public final class Cluster implements AutoCloseable {
             RandomGenerator random,
             ClusterListener listener) {
         this.transport = transport;
+        this.clock = clock;
         events = new EventLog(clock, random.nextLong());
         this.listener = listener;
         local = NodeId.of(settings.node());
@@ -131,7 +135,9 @@ public final class Cluster implements AutoCloseable {
                 settings.timing().gateRetryMs(), counters, events, this::tellGate);
         rehoming = redirect ? new Rehoming(local, table, transport, clock, counters) : null;
         questions = new Questions(transport, counters, random.nextLong());
-        receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), hybridClock::observe, counters);
+        backlogs = new Backlogs(replicator);
+        receiver = new SyncReceiver(local, transport, table, clock, listener, replicator, new Others(), backlogs, hybridClock::observe,
+                counters);
     }
 
     /**
@@ -184,11 +190,27 @@ public final class Cluster implements AutoCloseable {
      * reached: after a split it is the first word.
      */
     public void tellState(Collection<NodeId> peers, NodeState state) {
-        byte[] message = NodeStateCodec.encode(state);
+        lookForBacklogs();
+        byte[] message = NodeStateCodec.encode(state, receiver.progress());
         for (NodeId peer : peers) {
             transport.sendHint(peer, message, 0, message.length);
             count(ClusterCounter.STATES_SENT);
         }
+    }
+
+    private void lookForBacklogs() {
+        for (Backlogs.Change change : backlogs.look(view, clock.monotonicMs()))
+            events.add(EventLog.Kind.RESYNC, change.late()
+                    ? change.peer() + " does not keep up: it is behind by " + change.now().batches()
+                            + " batches of this node, the first sent "
+                            + change.now().ms() + " ms ago"
+                    : change.peer() + " keeps up again; it was behind by up to " + change.most().ms() + " ms, "
+                            + change.most().batches() + " batches");
+    }
+
+    /** How far a peer is behind with what this node has sent it. */
+    public Backlogs.Backlog backlog(NodeId peer) {
+        return backlogs.of(peer, clock.monotonicMs());
     }
 
     /** Members that shall own nothing, by node id. While others are there, those are the owners of all that these have opened. */

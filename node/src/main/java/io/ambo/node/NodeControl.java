@@ -9,6 +9,7 @@ import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.View;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.metrics.CounterName;
+import io.ambo.cluster.replication.Backlogs;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
@@ -119,6 +120,12 @@ final class NodeControl implements ControlTarget {
                 }
             }
         }
+        for (NodeId each : view.members()) {
+            Backlogs.Backlog backlog = cluster.backlog(each);
+            if (backlog.batches() > 0)
+                status.addWarnings(each.name() + " does not keep up: it is behind by " + backlog.batches() + " batches, " + backlog.ms()
+                        + " ms (has it enough processor, has the sync link enough room?)");
+        }
         return status.build();
     }
 
@@ -127,7 +134,11 @@ final class NodeControl implements ControlTarget {
         View view = cluster.view();
         Members.Builder members = Members.newBuilder().setViewId(view.id()).setGate(gate()).setSessions(sessions.size())
                 .setUptimeMs(uptimeMs());
-        for (NodeId each : view.members()) members.addMembers(Member.newBuilder().setName(each.name()).setNodeId(each.value()));
+        for (NodeId each : view.members()) {
+            Backlogs.Backlog backlog = cluster.backlog(each);
+            members.addMembers(Member.newBuilder().setName(each.name()).setNodeId(each.value()).setBehindBatches(backlog.batches())
+                    .setBehindMs(backlog.ms()));
+        }
         return members.build();
     }
 

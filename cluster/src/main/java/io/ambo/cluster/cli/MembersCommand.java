@@ -7,6 +7,7 @@ import io.ambo.proto.control.MembersRequest;
 import io.ambo.proto.control.NodeAnswer;
 import io.ambo.proto.control.Response;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,7 +40,7 @@ final class MembersCommand extends NodeCommand {
         println(Text.count(members.size(), "member") + (seenBy.size() > 1 ? ", and they do not agree who is in the cluster" : ""));
         Table table = new Table(Column.left("NAME"), Column.right("ID").importance(1), Column.left("ADDRESS").importance(4),
                 Column.left("GATE"),
-                Column.right("SESSIONS").importance(3), Column.left("UP").importance(2), Column.left("SEEN BY"));
+                Column.right("SESSIONS").importance(3), Column.left("UP").importance(2), Column.left("BEHIND"), Column.left("SEEN BY"));
         for (Member member : members.values()) {
             Optional<Members> own = nodes.stream().filter(node -> node.getNode().equals(member.getName())).map(NodeAnswer::getMembers)
                     .findFirst();
@@ -49,7 +50,7 @@ final class MembersCommand extends NodeCommand {
             table.row(member.getName(), member.getNodeId(), member.getAddress(),
                     own.map(each -> StatusCommand.gateCell(each.getGate())).orElse("?"),
                     own.map(each -> Long.toString(each.getSessions())).orElse("?"),
-                    own.map(each -> Text.duration(each.getUptimeMs())).orElse("?"),
+                    own.map(each -> Text.duration(each.getUptimeMs())).orElse("?"), behind(member.getName(), nodes),
                     String.join(" ", seers));
         }
         print(table.render(cli().width()));
@@ -57,6 +58,14 @@ final class MembersCommand extends NodeCommand {
             seenBy.forEach((names, seers) -> problem(Text.list(seers) + (seers.size() == 1 ? " sees " : " see ") + names));
             problem("the cluster is split, or just changing (check the sync link: ping the other's bind-address)");
         }
+    }
+
+    /** As that of its peers sees it which waits for it longest. */
+    private static String behind(String name, List<NodeAnswer> nodes) {
+        return nodes.stream().flatMap(node -> node.getMembers().getMembersList().stream())
+                .filter(member -> member.getName().equals(name) && member.getBehindBatches() > 0)
+                .max(Comparator.comparingLong(Member::getBehindMs))
+                .map(member -> Text.duration(member.getBehindMs()) + ", " + member.getBehindBatches() + " batches").orElse("-");
     }
 
     private static String names(Members members) {
@@ -69,7 +78,9 @@ final class MembersCommand extends NodeCommand {
                 StatusCommand.gateText(members.getGate()), "sessions", members.getSessions(), "uptime_ms", members.getUptimeMs(), "members",
                 members.getMembersList().stream()
                         .map(member -> Json.object("name", member.getName(), "node_id", member.getNodeId(), "address",
-                                member.getAddress(), "last_heard_ms", member.hasLastHeardMs() ? member.getLastHeardMs() : null))
+                                member.getAddress(), "last_heard_ms", member.hasLastHeardMs() ? member.getLastHeardMs() : null,
+                                "behind_batches", member.getBehindBatches(), "behind_ms",
+                                member.getBehindMs()))
                         .toList());
     }
 }

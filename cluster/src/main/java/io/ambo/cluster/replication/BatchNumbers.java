@@ -96,6 +96,11 @@ final class BatchNumbers {
         return true;
     }
 
+    long run() { return run; }
+
+    /** All up to this one are there, or given up. */
+    long low() { return low; }
+
     /** The batch noted last has come before one that was sent before it: that one was lost. */
     boolean isOutOfOrder() { return outOfOrder; }
 

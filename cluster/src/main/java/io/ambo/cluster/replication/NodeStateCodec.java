@@ -2,6 +2,7 @@ package io.ambo.cluster.replication;
 
 import com.google.protobuf.ByteString;
 import io.ambo.cluster.address.IpAddress;
+import io.ambo.cluster.membership.NodeId;
 import io.ambo.cluster.membership.NodeState;
 import io.ambo.proto.sync.AddressState;
 import io.ambo.proto.sync.SyncMessage;
@@ -9,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** A node's state on the wire. What is out of any bound is refused whole. */
 public final class NodeStateCodec {
@@ -17,7 +19,10 @@ public final class NodeStateCodec {
 
     private NodeStateCodec() {}
 
-    public static byte[] encode(NodeState state) {
+    /** What a node has of another's batches: all up to this one. */
+    public record Progress(int node, long run, long number) {}
+
+    public static byte[] encode(NodeState state, List<Progress> progress) {
         io.ambo.proto.sync.NodeState.Builder message = io.ambo.proto.sync.NodeState.newBuilder().setRun(state.run())
                 .setNumber(state.number()).setOpen(state.open()).setDraining(state.draining()).setLeaving(state.leaving())
                 .setSyncAddress(bytes(state.syncAddress())).setSettingsDigest(state.settingsDigest())
@@ -25,12 +30,22 @@ public final class NodeStateCodec {
         for (NodeState.AddressState each : state.addresses())
             message.addAddresses(AddressState.newBuilder().setAddress(bytes(each.address())).setLinked(each.linked()).setFit(each.fit())
                     .setHeld(each.held()).setMac(each.mac()));
+        for (Progress each : progress)
+            message.addProgress(io.ambo.proto.sync.Progress.newBuilder().setNode(each.node()).setRun(each.run()).setNumber(each.number()));
         return SyncReceiver.message().setNodeState(message).build().toByteArray();
+    }
+
+    /** What the sender has of this node's batches. */
+    static @Nullable Progress progress(SyncMessage message, NodeId of) {
+        for (io.ambo.proto.sync.Progress each : message.getNodeState().getProgressList())
+            if (each.getNode() == of.value()) return new Progress(each.getNode(), each.getRun(), each.getNumber());
+        return null;
     }
 
     static NodeState decode(SyncMessage message) throws MalformedMessage {
         io.ambo.proto.sync.NodeState state = message.getNodeState();
-        if (state.getAddressesCount() > NodeState.MOST_ADDRESSES || state.getDrainingKnownCount() > MOST_MEMBERS)
+        if (state.getAddressesCount() > NodeState.MOST_ADDRESSES || state.getDrainingKnownCount() > MOST_MEMBERS
+                || state.getProgressCount() > MOST_MEMBERS)
             throw MalformedMessage.because("a node's state is too long");
         List<NodeState.AddressState> addresses = new ArrayList<>();
         for (AddressState each : state.getAddressesList()) {

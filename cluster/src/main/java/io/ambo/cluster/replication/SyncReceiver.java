@@ -13,6 +13,8 @@ import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.proto.sync.DeltaAck;
 import io.ambo.proto.sync.SyncMessage;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.LongConsumer;
@@ -72,6 +74,7 @@ public final class SyncReceiver {
     private final ClusterListener listener;
     private final Replicator replicator;
     private final Resync resync;
+    private final Backlogs backlogs;
     private final CounterBank<ClusterCounter> counters;
     private final LongConsumer incarnationTimes;
     /** The resync thread's. */
@@ -82,7 +85,7 @@ public final class SyncReceiver {
 
     /** @param incarnationTimes hears the latest creation time of each message, before its deltas are merged */
     public SyncReceiver(NodeId local, Transport transport, SessionTable table, Clock clock, ClusterListener listener, Replicator replicator,
-            Resync resync, LongConsumer incarnationTimes, CounterBank<ClusterCounter> counters) {
+            Resync resync, Backlogs backlogs, LongConsumer incarnationTimes, CounterBank<ClusterCounter> counters) {
         this.local = local;
         this.transport = transport;
         this.table = table;
@@ -90,6 +93,7 @@ public final class SyncReceiver {
         this.listener = listener;
         this.replicator = replicator;
         this.resync = resync;
+        this.backlogs = backlogs;
         this.incarnationTimes = incarnationTimes;
         this.counters = counters;
         watch = counters.newRow();
@@ -139,6 +143,17 @@ public final class SyncReceiver {
             }
             if (gap) onGap(watch, sender);
         });
+    }
+
+    /** How far this node has come with the batches of each peer. Any thread. */
+    public List<NodeStateCodec.Progress> progress() {
+        List<NodeStateCodec.Progress> all = new ArrayList<>();
+        progress.forEach((sender, known) -> {
+            synchronized (known) {
+                all.add(new NodeStateCodec.Progress(sender.value(), known.run(), known.low()));
+            }
+        });
+        return all;
     }
 
     /** This sender's batches up to that one stand in its table, with which this node's is being compared. The resync thread. */
@@ -214,7 +229,12 @@ public final class SyncReceiver {
             }
             case COMPARE, COMPARE_ANSWER, COMPARE_REPORT, CHUNK_ACK, ASK, ANSWER, REDIRECT_HELLO, REDIRECT_TO ->
                 resync.onMessage(sender, message);
-            case NODE_STATE -> onState(desk, sender, NodeStateCodec.decode(message));
+            case NODE_STATE -> {
+                NodeState state = NodeStateCodec.decode(message);
+                NodeStateCodec.Progress here = NodeStateCodec.progress(message, local);
+                if (here != null) backlogs.onProgress(sender, here);
+                onState(desk, sender, state);
+            }
             case BATCH, CHUNK, BODY_NOT_SET -> throw MalformedMessage.because("no body");
         }
     }

@@ -184,11 +184,24 @@ class AmboCliTest {
         Result result = run("members");
         assertThat(result.out).isEqualTo("""
                 2 members
-                NAME  ID  ADDRESS    GATE  SESSIONS  UP    SEEN BY
-                a      7  192.0.2.7  open       100  50 s  a b
-                b      7  192.0.2.7  open       100  50 s  a b
+                NAME  ID  ADDRESS    GATE  SESSIONS  UP    BEHIND  SEEN BY
+                a      7  192.0.2.7  open       100  50 s  -       a b
+                b      7  192.0.2.7  open       100  50 s  -       a b
                 """);
         assertThat(result.exitCode).isEqualTo(0);
+    }
+
+    @Test
+    void aMemberThatDoesNotKeepUpIsBehind() throws IOException {
+        NodeAnswer.Builder late = members("a", "a", "b").toBuilder();
+        late.getMembersBuilder().getMembersBuilder(1).setBehindBatches(3_120).setBehindMs(1_400);
+        start(request -> Response.newBuilder().addNodes(late).addNodes(members("b", "a", "b")));
+        assertThat(run("members").out).isEqualTo("""
+                2 members
+                NAME  ID  ADDRESS    GATE  SESSIONS  UP    BEHIND             SEEN BY
+                a      7  192.0.2.7  open       100  50 s  -                  a b
+                b      7  192.0.2.7  open       100  50 s  1 s, 3120 batches  a b
+                """);
     }
 
     @Test

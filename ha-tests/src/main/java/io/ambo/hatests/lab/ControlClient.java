@@ -3,6 +3,8 @@ package io.ambo.hatests.lab;
 import io.ambo.proto.control.CountersRequest;
 import io.ambo.proto.control.Event;
 import io.ambo.proto.control.EventsRequest;
+import io.ambo.proto.control.Members;
+import io.ambo.proto.control.MembersRequest;
 import io.ambo.proto.control.NodeAnswer;
 import io.ambo.proto.control.NodeStatus;
 import io.ambo.proto.control.Reload;
@@ -40,6 +42,8 @@ public final class ControlClient {
     public ControlClient(Path socket) { this.socket = socket; }
 
     public NodeStatus status() { return local(Request.newBuilder().setStatus(StatusRequest.getDefaultInstance())).getStatus(); }
+
+    public Members members() { return local(Request.newBuilder().setMembers(MembersRequest.getDefaultInstance())).getMembers(); }
 
     public SessionCount count(SessionFilter filter) {
         return local(Request.newBuilder().setSessionCount(SessionCountRequest.newBuilder().setFilter(filter))).getSessionCount();
