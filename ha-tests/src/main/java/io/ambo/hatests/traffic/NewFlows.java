@@ -1,7 +1,9 @@
 package io.ambo.hatests.traffic;
 
 import io.ambo.hatests.lab.Addresses;
+import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.Line;
+import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.sys.Libc;
 import io.ambo.hatests.sys.PacketSocket;
 import java.lang.foreign.Arena;
@@ -25,7 +27,7 @@ public final class NewFlows implements AutoCloseable {
     private static final int FIRST_HOST = 100, HOSTS = 150;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
-    private final Line line;
+    private final NetworkNamespace client;
     private final int cpu;
     private final boolean tcp;
     private final Arena arena = Arena.ofShared();
@@ -34,19 +36,24 @@ public final class NewFlows implements AutoCloseable {
     private long next;
 
     /**
+     * Through the node a of a line.
+     *
      * @param cpu that sends
      * @param tcp SYNs instead of datagrams
      */
-    public NewFlows(Line line, int cpu, boolean tcp) {
-        this.line = line;
+    public NewFlows(Line line, int cpu, boolean tcp) { this(line.client(), line.a(), cpu, tcp); }
+
+    /** From this host, whose interface is eth0, through that node. Nobody answers what is not meant to be answered: the server's {@link Generator#SERVER_PORT} is the caller's business. */
+    public NewFlows(NetworkNamespace client, LabNode through, int cpu, boolean tcp) {
+        this.client = client;
         this.tcp = tcp;
         this.cpu = cpu;
-        Frames.Ends ends = new Frames.Ends(line.client().macOf("eth0"), line.a().host().macOf("left"), Addresses.of(Addresses.CLIENT),
+        Frames.Ends ends = new Frames.Ends(client.macOf("eth0"), through.host().macOf("left"), Addresses.of(Addresses.CLIENT),
                 FIRST_PORT, Addresses.of(Addresses.SERVER), Generator.SERVER_PORT);
         byte[] frame = tcp ? Frames.tcp(ends, Frames.SYN, 0, 0, WINDOW, new byte[0]) : Frames.udp(ends, new byte[FRAME - HEADERS]);
         if (!tcp) Arrays.fill(frame, UDP_CHECKSUM, UDP_CHECKSUM + 2, (byte) 0);
         for (int i = 0; i < BATCH; i++) frames[i] = arena.allocateFrom(ValueLayout.JAVA_BYTE, frame);
-        wire = line.client().call(() -> PacketSocket.sender("eth0"));
+        wire = client.call(() -> PacketSocket.sender("eth0"));
     }
 
     /**
@@ -55,7 +62,7 @@ public final class NewFlows implements AutoCloseable {
      * @return datagrams sent, each of a new flow
      */
     public long run(long durationMs, int perSecond) {
-        return line.client().call(() -> {
+        return client.call(() -> {
             Libc.pinThread(cpu);
             Libc.realTime(true);
             try {
