@@ -1,7 +1,6 @@
 package io.ambo.cluster.session;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -185,9 +184,7 @@ final class TableFile implements AutoCloseable {
 
     private ChronicleMap<byte[], byte[]> create() throws IOException {
         ofThisBoot = true;
-        ChronicleMap<byte[], byte[]> created = publish(builder(capacity).createPersistedTo(fresh().toFile()), boot);
-        clearPages();
-        return created;
+        return publish(builder(capacity).createPersistedTo(fresh().toFile()), boot);
     }
 
     /** Live sessions first: when the new table is smaller, tombstones go before sessions. */
@@ -220,18 +217,6 @@ final class TableFile implements AutoCloseable {
         freshMap.close();
         Files.move(fresh(), mapFile, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         return builder(capacity).createPersistedTo(mapFile.toFile());
-    }
-
-    /**
-     * Has the kernel clear the pages of a new table now. They are reserved, but each would be cleared when it is first written to: that is half of the work of a join that brings
-     * a million sessions, and the packets of a young node would wait for it. Only in memory: on a disk all of it would be written out.
-     */
-    private void clearPages() throws IOException {
-        if (!Files.getFileStore(mapFile).type().equals("tmpfs")) return;
-        try (FileChannel channel = FileChannel.open(mapFile, StandardOpenOption.READ, StandardOpenOption.WRITE);
-                Arena arena = Arena.ofConfined()) {
-            channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size(), arena).load();
-        }
     }
 
     private Path fresh() { return mapFile.resolveSibling("sessions.map.new"); }
