@@ -111,17 +111,43 @@ final class Seal {
         PeerRun(Keys keys) { this.keys = keys; }
     }
 
+    /** A key with ciphers that have its schedule: one that must be given another key works that out first, which is as much as sealing a delta. */
+    private final class Key {
+        private final SecretKey secret;
+        private final ConcurrentLinkedQueue<Cipher> ciphers = new ConcurrentLinkedQueue<>();
+
+        Key(SecretKey secret) { this.secret = secret; }
+
+        /** To be given back. */
+        Cipher borrow(int mode, long number) throws GeneralSecurityException {
+            Cipher cipher = ciphers.poll();
+            if (cipher == null) cipher = spareCiphers.poll();
+            if (cipher == null) cipher = Cipher.getInstance("AES/GCM/NoPadding");
+            cipher.init(mode, secret, new GCMParameterSpec(TAG * 8, nonce(number)));
+            return cipher;
+        }
+
+        void giveBack(Cipher cipher) { ciphers.add(cipher); }
+
+        /** It is not used again. */
+        void retire() {
+            for (Cipher cipher = ciphers.poll(); cipher != null; cipher = ciphers.poll()) spareCiphers.add(cipher);
+        }
+    }
+
     /** A run's keys, one for each cluster key. */
     private static final class Keys {
         final ClusterKey of;
-        final SecretKey[] each;
+        final Key[] each;
         /** Only a guess: any thread may set it. */
         volatile int lastFit;
 
-        Keys(ClusterKey of, SecretKey[] each) {
+        Keys(ClusterKey of, Key[] each) {
             this.of = of;
             this.each = each;
         }
+
+        void retire() { for (Key key : each) key.retire(); }
     }
 
     private final String purpose;
@@ -131,7 +157,7 @@ final class Seal {
     private final byte[] run = new byte[RUN];
     private volatile Keys keys;
     private final AtomicLong numbers = new AtomicLong();
-    private final ConcurrentLinkedQueue<Cipher> ciphers = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<Cipher> spareCiphers = new ConcurrentLinkedQueue<>();
     private final Map<RunId, PeerRun> runs = new LinkedHashMap<>(16, 0.75f, true);
     private final AtomicLong answeredAtNs;
     private final AtomicLong strangerAtNs;
@@ -162,15 +188,15 @@ final class Seal {
         byte[] packet = new byte[OVERHEAD + length];
         long number = numbers.incrementAndGet();
         ByteBuffer.wrap(packet).put(MAGIC).put(VERSION).put(kind).put((byte) 0).putInt(cluster).put(run).putLong(number);
-        Cipher cipher = borrow();
+        Key key = keys.each[0];
         try {
-            cipher.init(Cipher.ENCRYPT_MODE, keys.each[0], new GCMParameterSpec(TAG * 8, nonce(number)));
+            Cipher cipher = key.borrow(Cipher.ENCRYPT_MODE, number);
             cipher.updateAAD(packet, 0, HEADER);
             cipher.doFinal(bytes, offset, length, packet, HEADER);
+            key.giveBack(cipher);
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("AES-GCM cannot seal", e);
         }
-        ciphers.add(cipher);
         return packet;
     }
 
@@ -189,6 +215,7 @@ final class Seal {
         PeerRun peer = known == null ? new PeerRun(keysOf(runIn(packet, offset), keys.of)) : known;
         byte[] opened = decrypt(peer, packet, offset, length, number);
         if (opened == null) {
+            if (known == null) peer.keys.retire();
             onStranger(from, port);
             return;
         }
@@ -310,36 +337,30 @@ final class Seal {
         return null;
     }
 
-    private byte @Nullable [] decrypt(SecretKey with, byte[] packet, int offset, int length, long number) {
-        Cipher cipher = borrow();
+    private static byte @Nullable [] decrypt(Key with, byte[] packet, int offset, int length, long number) {
+        Cipher cipher;
         try {
-            cipher.init(Cipher.DECRYPT_MODE, with, new GCMParameterSpec(TAG * 8, nonce(number)));
+            cipher = with.borrow(Cipher.DECRYPT_MODE, number);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("this JVM has no AES-GCM", e);
+        }
+        try {
             cipher.updateAAD(packet, offset, HEADER);
             return cipher.doFinal(packet, offset + HEADER, length - HEADER);
         } catch (GeneralSecurityException e) {
             return null;
         } finally {
-            ciphers.add(cipher);
+            with.giveBack(cipher);
         }
     }
 
     private static byte[] runIn(byte[] packet, int offset) { return Arrays.copyOfRange(packet, offset + RUN_AT, offset + RUN_AT + RUN); }
 
     private Keys keysOf(byte[] ofRun, ClusterKey clusterKey) {
-        SecretKey[] each = new SecretKey[clusterKey.count()];
-        for (int i = 0; i < each.length; i++) each[i] = new SecretKeySpec(clusterKey.derive(i, ofRun, purpose, KEY), "AES");
+        Key[] each = new Key[clusterKey.count()];
+        for (int i = 0; i < each.length; i++) each[i] = new Key(new SecretKeySpec(clusterKey.derive(i, ofRun, purpose, KEY), "AES"));
         return new Keys(clusterKey, each);
     }
 
     private static byte[] nonce(long number) { return ByteBuffer.allocate(NONCE).putInt(0).putLong(number).array(); }
-
-    private Cipher borrow() {
-        Cipher free = ciphers.poll();
-        if (free != null) return free;
-        try {
-            return Cipher.getInstance("AES/GCM/NoPadding");
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this JVM has no AES-GCM", e);
-        }
-    }
 }
