@@ -130,6 +130,11 @@ final class DirectedBatches {
         }
     }
 
+    /** To this member alone, whether it is to have the session or not; nothing happens when it has left. */
+    void addTo(NodeId peer, SessionKey key, SessionRecord session, long nowMs) {
+        for (int i = 0; i < outs.size(); i++) if (outs.get(i).peer.equals(peer)) outs.get(i).writer.add(key, session, nowMs);
+    }
+
     /** @return batches sent */
     int send() {
         int sent = 0;

@@ -199,9 +199,9 @@ public final class Replicator implements AutoCloseable {
 
     /** One turn. @return how much was done */
     public int doWork() {
-        int work = sendWinners();
-        writer.clear();
         if (directed != null) directed.begin(view);
+        int work = directed != null ? addWinners(directed) : sendWinners();
+        writer.clear();
         ticketCount = 0;
         long nowMs = clock.monotonicMs();
         for (int i = 0; i < rings.length; i++) {
@@ -347,6 +347,23 @@ public final class Replicator implements AutoCloseable {
             // The receivers see the gap in the numbers and compare tables.
             counters.increment(ClusterCounter.SEND_FAILED);
         }
+    }
+
+    /**
+     * Redirect mode: among the deltas, whose loss is noticed. Who does not hear that its session has lost goes on with it: nobody else compares that session with it, whose homes are
+     * others.
+     */
+    private int addWinners(DirectedBatches batches) {
+        int added = 0;
+        long nowMs = clock.monotonicMs();
+        while (added < WINNERS_PER_ROUND && !batches.full()) {
+            Winner winner = winners.poll();
+            if (winner == null) break;
+            if (table.read(winner.key(), winnerRecord)) batches.addTo(winner.peer(), winner.key(), winnerRecord, nowMs);
+            added++;
+        }
+        counters.add(ClusterCounter.WINNERS_SENT_BACK, added);
+        return added;
     }
 
     private int sendWinners() {
