@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a session is kept in redirect mode: with its owner; with one backup, the first that rendezvous hashing over the view names besides the owner; and, when
- * it is translated, with the node that its translated ends name, since a packet of the reply flow knows only those.
+ * it is translated, with the node that its translated ends name, since a packet of the reply flow knows only those, and with the one that has opened it, whoever owns it now: the port is of its share, and
+ * it must not give it out again.
  *
  * <pre>
  *   director of a packet = first of the hash of its ends    is the owner, or the backup: so it knows the owner
@@ -56,7 +57,8 @@ public final class Homes {
         if (member == owner) return true;
         NodeId backup = backup(view, key.hash(), owner);
         if (backup != null && backup.value() == member) return true;
-        return session.has(SessionRecord.TRANSLATED) && ofTranslatedEnds(view, key, session).value() == member;
+        if (!session.has(SessionRecord.TRANSLATED)) return false;
+        return session.creator() == member || ofTranslatedEnds(view, key, session).value() == member;
     }
 
     private NodeId ofTranslatedEnds(View view, SessionKey key, SessionRecord session) {

@@ -153,7 +153,7 @@ final class Admission implements SessionTable.Visitor {
 
     private void write(Policy policy, Rule rule, boolean sourceIsHigh, int epoch, int fromZone, int toZone, long nowMs) {
         fresh.clear();
-        fresh.incarnation(epoch, identity.created(), identity.nodeId());
+        fresh.incarnation(epoch, identity.created(), translation.giver(identity.nodeId()));
         fresh.owner(identity.nodeId());
         fresh.zones(fromZone, toZone);
         fresh.rule(rule.id());

@@ -165,6 +165,14 @@ final class Translation {
         };
     }
 
+    /**
+     * Whose share the ports are of: the one that opens the session, unless it goes on with the translation of its last life, which another may have given out. That one must know the
+     * session as long as it lives ({@link io.ambo.cluster.membership.Homes}).
+     *
+     * @return node id
+     */
+    int giver(int opener) { return isOfSession ? known.creator() : opener; }
+
     /** Writes what {@link #claim} has decided into the record of a session that is about to open. */
     void writeTo(SessionRecord session) {
         if (!hasClaimed) return;
