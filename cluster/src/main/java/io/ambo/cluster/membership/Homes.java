@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a session is kept in redirect mode: with its owner; with one backup, the first that rendezvous hashing over the view names besides the owner; and, when
- * it is translated, with the node that its translated ends name, since a packet of the reply flow knows only those, and with the one that has opened it, whoever owns it now: the port is of its share, and
- * it must not give it out again.
+ * it is translated, with the node that its translated ends name, since a packet of the reply flow knows only those, and with the one that has given its ports out,
+ * its creator, which must not give them out again: whoever owns the session now, the ports are of its share.
  *
  * <pre>
  *   director of a packet = first of the hash of its ends    is the owner, or the backup: so it knows the owner

@@ -29,6 +29,23 @@ class HomesTest {
     }
 
     @Test
+    void whoHasGivenOutThePortsOfASessionKeepsItInMind() {
+        Homes homes = new Homes();
+        SessionRecord plain = Samples.session(C.value(), 1, 0).owner(A.value());
+        SessionRecord translated = Samples.session(C.value(), 1, 0).owner(A.value()).translate(0, 0xFFFF_CB00_710AL, 2_000, 0,
+                0xFFFF_C000_0201L, 443);
+        int more = 0;
+        for (int number = 0; number < 100; number++) {
+            SessionKey key = Samples.key(number);
+            NodeId backup = Homes.backup(ALL, key.hash(), A.value());
+            assertThat(homes.has(ALL, C.value(), key, plain)).isEqualTo(backup.equals(C));
+            assertThat(homes.has(ALL, C.value(), key, translated)).isTrue();
+            if (!backup.equals(C)) more++;
+        }
+        assertThat(more).as("sessions whose creator is neither owner nor backup").isPositive();
+    }
+
+    @Test
     void theSessionsOfWhoDrainsAreItsBackups() {
         View draining = ALL.draining(Set.of(C.value()));
         Set<NodeId> heirs = new HashSet<>();

@@ -5,6 +5,8 @@ import static io.ambo.node.packet.PacketView.SYN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.ambo.cluster.session.ChronicleSessionTable;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.config.AddressMatch;
 import io.ambo.node.config.Cidr;
@@ -145,6 +147,25 @@ class NatPipelineTest {
         a.in(0, PacketBuilder.udp4().from("10.0.1.5", PORT).to("192.0.2.4", 53).payload(20));
         assertThat(a.sent).as("another server").hasSize(1);
         a.sent.clear();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = { 0, 1 })
+    void aConnectionThatFollowsOnTheSameEndsKeepsThePortAndWhoGaveItOut(int version) {
+        a.in(0, tcp(version).from(CLIENT[version], PORT).to(SERVER[version], 443).flags(SYN).seq(100));
+        int port = a.onlySent().sourcePort();
+        a.deliverTo(b);
+        b.in(0, tcp(version).from(CLIENT[version], PORT).to(SERVER[version], 443).flags(SYN).seq(9_000_000));
+        assertEnds(b.onlySent(), PUBLIC[version], port, SERVER[version], 443);
+        SessionRecord followed = new SessionRecord();
+        SessionKey key = new SessionKey();
+        boolean sourceIsHigh = PacketBuilder.parsed(tcp(version).from(CLIENT[version], PORT).to(SERVER[version], 443).flags(SYN).bytes())
+                .writeKey(key, 0);
+        assertThat(tableB.read(key, followed)).isTrue();
+        assertThat(followed.has(SessionRecord.ORIGINAL_FROM_HIGH)).isEqualTo(sourceIsHigh);
+        assertThat(followed.epoch()).as("another life").isEqualTo(1);
+        assertThat(followed.owner()).isEqualTo(2);
+        assertThat(followed.creator()).as("the port is of this one's share").isEqualTo(1);
     }
 
     @Test
