@@ -123,11 +123,11 @@ final class Forward {
     /** @param sessions of all cases with so many flows: those of one last longer than its turns */
     private void build(int flows, int sessions) {
         progress.printf(Locale.ROOT, "%,d flows: building six lines, starting three nodes%n", flows);
-        // The same idle times for all: no session ends while others have their turn.
+        // The same idle times for all: no session ends while others have their turn, nor while the handshakes of a million wait for each other.
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0, flows: %d }
                 datapath: { fast-path-after: 1, packet-memory: 256MiB }
-                timeouts: { udp: { single: 1h, multiple: 1h } }
+                timeouts: { udp: { single: 1h, multiple: 1h }, tcp: { opening: 5m } }
                 """.formatted(Math.max(200_000, sessions / 4 * 5), Math.max(131_072, sessions / 4 * 5)));
         for (String name : List.of(BARE, KERNEL, NFT, DNAT, ALONE, PAIR)) contenders.add(new Contender(name, Line.build(policy)));
         for (Contender each : contenders) {
@@ -207,7 +207,9 @@ final class Forward {
             Pause.ms(SETTLE_MS);
             long before = forwarded(contender);
             contender.generator.run(load, false, load.flows(), OPEN_PER_SECOND);
-            if (forwarded(contender) - before == load.flows()) return;
+            long carried = forwarded(contender) - before;
+            if (carried == load.flows()) return;
+            progress.printf(Locale.ROOT, "  pass %d: %,d of %,d are in the kernel%n", pass + 1, carried, load.flows());
         }
         throw new LabException(contender.name + " does not get " + load.flows() + " flows into its flow cache: "
                 + contender.line.a().control().counters() + "\n" + contender.line.a().tail());
