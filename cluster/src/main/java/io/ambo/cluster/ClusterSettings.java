@@ -74,8 +74,8 @@ public record ClusterSettings(String cluster, String node, InetAddress bindAddre
      * @param heartbeatMs        interval of heartbeats
      * @param heartbeatTimeoutMs a member that was silent for so long is suspected (a crash is seen at once by its closed sockets, this is for frozen and cut-off ones)
      * @param verifyMs           how long a suspect may take to answer before it is given up
-     * @param mergeMinMs         separated parts look for each other at random intervals from this
-     * @param mergeMaxMs         to this
+     * @param mergeMinMs         separated parts look for each other at random intervals of at least this,
+     * @param mergeMaxMs         from half of this to one and a half times this
      * @param retransmitMs       how soon a lost message is asked for again; one to all members three times as soon, since a packet may wait for it
      * @param gateRetryMs        a joining node that had no answer tries again (another peer, if there is one) after this
      */

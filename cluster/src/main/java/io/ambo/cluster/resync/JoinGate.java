@@ -28,8 +28,11 @@ import org.jspecify.annotations.Nullable;
  * Once open it stays open: what happens later is repaired while packets flow.
  */
 public final class JoinGate {
-    /** How long a stranger on the link keeps a lone node from opening. */
-    static final long STRANGER_MS = 3000;
+    /**
+     * How long a stranger on the link keeps a lone node from opening: one that has settled speaks up only every 1 to 3 s (MERGE3 draws from half of
+     * its longest interval to one and a half), and two such packets may be lost.
+     */
+    static final long STRANGER_MS = 10_000;
 
     /** How a comparison ended. */
     public enum Outcome {

@@ -131,7 +131,8 @@ class PairTest {
         Node b = join("b", portB, ClusterKey.of("another key, another key, another".getBytes(StandardCharsets.US_ASCII)), new Node());
         await().atMost(5, TimeUnit.SECONDS).until(() -> b.cluster().counters().total(ClusterCounter.PACKETS_UNAUTHENTIC) > 0);
         await().atMost(5, TimeUnit.SECONDS).until(() -> b.cluster().gate().reason().contains("another key"));
-        await().during(Duration.ofSeconds(3)).atMost(Duration.ofSeconds(5)).until(() -> !b.cluster().gate().open());
+        // Longer than a settled node is ever silent.
+        await().during(Duration.ofSeconds(6)).atMost(Duration.ofSeconds(8)).until(() -> !b.cluster().gate().open());
         assertThat(a.cluster().view().alone()).isTrue();
         assertThat(a.cluster().gate().open()).isTrue();
         assertThat(a.cluster().counters().total(ClusterCounter.PACKETS_UNAUTHENTIC)).isPositive();
