@@ -253,13 +253,11 @@ class ClusterTest {
                 if (i % 16 == 0) LockSupport.parkNanos(100_000);
                 a.put(i, i);
                 SessionKey old = Samples.key(i - 20_000);
-                SessionRecord session = new SessionRecord();
                 a.table().update(old, (key, known) -> {
                     known.original().raiseState(TcpHalf.ESTABLISHED);
                     known.lastSeenMs(Clock.SYSTEM.monotonicMs());
-                    session.copyFrom(known);
+                    a.publisher().publish(key, known, false);
                 });
-                a.publisher().publish(old, session, false);
             }
         });
         Node b = join("b");
