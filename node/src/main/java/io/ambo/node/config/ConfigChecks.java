@@ -24,6 +24,8 @@ final class ConfigChecks {
     /** sun_path of a unix socket address (108) without the closing zero and the suffix under which it is bound first. */
     private static final int SOCKET_PATH_MAX = 103;
     private static final int OTHERS_MAY_READ_OR_WRITE = 0006;
+    /** Lost batches are given up after two seconds, and then tables are compared. */
+    private static final int LOST_DELTAS_FOUND_MS = 5_000;
     /** Bytes of one packet buffer. */
     private static final int FRAME_SIZE_BYTES = 4096;
 
@@ -41,6 +43,7 @@ final class ConfigChecks {
         checkNode();
         checkInterfaces();
         checkCluster();
+        checkTombstones();
         checkKeyFile();
         checkRules();
         checkNat();
@@ -150,6 +153,20 @@ final class ConfigChecks {
                     "make cluster.process-timeout the shorter one");
         }
         if (host.isKnown() && !reading.isWrong("cluster.bind-address")) checkSyncLink(cluster.bindAddress());
+    }
+
+    /** What a member has to say of a session may come so late: it may be paused as long as it counts as alive, and what was lost then is looked for. */
+    private void checkTombstones() {
+        ClusterConfig cluster = config.cluster();
+        int longestDelayMs = Math.max(cluster.heartbeatTimeoutMs(), cluster.processTimeoutMs()) + LOST_DELTAS_FOUND_MS;
+        if (config.timeouts().tombstoneMs() >= longestDelayMs) return;
+        String longer = cluster.processTimeoutMs() >= cluster.heartbeatTimeoutMs()
+                ? "cluster.process-timeout"
+                : "cluster.heartbeat-timeout";
+        problem(reading.isGiven("timeouts.tombstone") ? "timeouts.tombstone" : longer,
+                "a delta of a member that was paused as long as " + longer
+                        + " allows would come after the tombstone, and revive a closed session",
+                "tombstone of " + Units.durationMsText(longestDelayMs) + " or more");
     }
 
     private void checkSyncLink(InetAddress address) {

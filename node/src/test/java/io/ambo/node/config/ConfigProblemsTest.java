@@ -194,6 +194,9 @@ class ConfigProblemsTest {
                 row("a nervous heartbeat", "name: edge", "name: edge, heartbeat-timeout: 500ms",
                         "c:3 cluster.heartbeat-timeout = 500ms: the timeout is less than three heartbeats: one lost datagram would be taken for a death"
                                 + " (heartbeat-timeout of 600ms or more)"),
+                row("tombstones that a pause outlasts", "name: edge", "name: edge, process-timeout: 3m",
+                        "c:3 cluster.process-timeout = 3m: a delta of a member that was paused as long as cluster.process-timeout allows would come"
+                                + " after the tombstone, and revive a closed session (tombstone of 185s or more)"),
                 row("a relative path", "/etc/ambo/cluster.key", "cluster.key",
                         "c:3 cluster.key-file = cluster.key: is no absolute path (start it with /)"),
                 row("no key", ", key-file: /etc/ambo/cluster.key", "",
