@@ -16,14 +16,15 @@ class RehearsalTest {
     @Test
     void allSessionsAreHandedOverAndNoThreadIsLeft() {
         Set<Thread> before = Thread.getAllStackTraces().keySet();
-        assertThat(Rehearsal.run(directory, Clock.SYSTEM, 60_000_000_000L)).isEqualTo(40_000);
+        for (int act = 0; act < 4; act++)
+            assertThat(Rehearsal.run(directory.resolve("act " + act), act, 10_000, 2_000, Clock.SYSTEM, 60_000_000_000L)).isEqualTo(10_000);
         assertThat(Thread.getAllStackTraces().keySet()).filteredOn(thread -> thread.getName().startsWith("ambo-")).isSubsetOf(before);
     }
 
     @Test
     void itEndsInTime() {
         long beganNs = System.nanoTime();
-        Rehearsal.run(directory, Clock.SYSTEM, 1);
+        Rehearsal.run(directory, 0, 40_000, 6_000, Clock.SYSTEM, 1);
         assertThat(System.nanoTime() - beganNs).isLessThan(20_000_000_000L);
     }
 }

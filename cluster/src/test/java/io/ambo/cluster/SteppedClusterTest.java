@@ -24,7 +24,8 @@ class SteppedClusterTest {
     private final RehearsalLink link = new RehearsalLink(KEY, new SecureRandom());
 
     private Cluster stepped(String name, InMemorySessionTable table) throws ClusterException {
-        return Cluster.stepped(ClusterSettings.of("test", name, InetAddress.getLoopbackAddress(), KEY), link.member(NodeId.of(name)), table,
+        return Cluster.stepped(ClusterSettings.of("test", name, InetAddress.getLoopbackAddress(), KEY), link.member(NodeId.of(name), 0),
+                table,
                 new HybridClock(clock, 1000), clock, new SplittableRandom(1), new RecordingListener());
     }
 

@@ -16,6 +16,15 @@ final class Compilers {
 
     private Compilers() {}
 
+    /** Processor time that they have had, in milliseconds; 0 when it cannot be told. */
+    static long workMs() {
+        try {
+            return ticks() * 1000 / TICKS_PER_SECOND;
+        } catch (IOException gone) {
+            return 0;
+        }
+    }
+
     /** Waits until they have next to nothing to do. @return false when they still had after that time */
     static boolean awaitRest(long atMostMs) {
         long endNs = System.nanoTime() + atMostMs * 1_000_000;
@@ -39,14 +48,23 @@ final class Compilers {
         long ticks = 0;
         try (DirectoryStream<Path> tasks = Files.newDirectoryStream(TASKS)) {
             for (Path task : tasks) {
-                String stat = Files.readString(task.resolve("stat"));
+                String stat = stat(task);
                 int nameEnd = stat.lastIndexOf(')');
-                if (!stat.substring(0, nameEnd).endsWith(NAME)) continue;
+                if (nameEnd < 0 || !stat.substring(0, nameEnd).endsWith(NAME)) continue;
                 // proc_pid_stat(5): utime and stime are the 14th and 15th field, the name is the 2nd.
                 String[] fields = stat.substring(nameEnd + 2).split(" ", 14);
                 ticks += Long.parseLong(fields[11]) + Long.parseLong(fields[12]);
             }
         }
         return ticks;
+    }
+
+    /** @return empty when that thread has just ended */
+    private static String stat(Path task) {
+        try {
+            return Files.readString(task.resolve("stat"));
+        } catch (IOException gone) {
+            return "";
+        }
     }
 }

@@ -36,7 +36,6 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -86,8 +85,7 @@ public final class Node implements AutoCloseable {
         Clock clock = Clock.SYSTEM;
         createDirectory(config.node().stateDir());
         Path tableDir = PrivateDirectory.make("node.table-dir", config.node().tableDir());
-        CompletableFuture<Void> rehearsal = CompletableFuture.runAsync(() -> Rehearsals.run(tableDir, clock),
-                play -> Thread.ofPlatform().name("ambo-rehearsal").daemon().start(play));
+        Rehearsals rehearsals = Rehearsals.start(tableDir, clock, config.node().rehearsalMs());
         part(FailClosed.engage(forwardingInterfaces(config)));
         KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));
         ChronicleSessionTable sessions = part(ChronicleSessionTable.open(tableDir, config.limits().sessions(), clock));
@@ -101,6 +99,7 @@ public final class Node implements AutoCloseable {
                 program.remove();
         });
         int adopted = program.isAdopted() ? Datapath.adoptFlows(config, program, sessions) : 0;
+        if (program.isAdopted() || sessions.size() > 0) rehearsals.hurry();
         if (program.isAdopted()) LOG.info("adopted the fast path in {} with {} flows", config.node().pinDir(), adopted);
 
         int workers = Datapath.workerCount(config, network);
@@ -119,7 +118,7 @@ public final class Node implements AutoCloseable {
         datapath.localAddressesChanged();
         events.attach(datapath, redirects);
         // The others' sessions, and all that they say, come with the first view: by then everything is there, and has been played through.
-        rehearsal.join();
+        rehearsals.await();
         if (!Compilers.awaitRest(LONGEST_COMPILATION_MS)) LOG.info("the compilers have not come to rest; joining nevertheless");
         join(cluster);
         datapath.start();

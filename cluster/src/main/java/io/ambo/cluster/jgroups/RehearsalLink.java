@@ -23,9 +23,17 @@ public final class RehearsalLink {
         this.random = random;
     }
 
-    /** A new member's way to the others. It is one from {@link Transport#start} to {@link Transport#close}. */
-    public Transport member(NodeId local) {
-        return new End(local);
+    /**
+     * A new member's way to the others. It is one from {@link Transport#start} to {@link Transport#close}.
+     *
+     * @param number ends with three numbers in a row are of three classes; the real link's are of a fourth, so calls on it are compiled as calls
+     */
+    public Transport member(NodeId local, int number) {
+        return switch (number % 3) {
+            case 0 -> new End(local);
+            case 1 -> new OtherEnd(local);
+            default -> new ThirdEnd(local);
+        };
     }
 
     /** @return whether anything was under way */
@@ -41,7 +49,7 @@ public final class RehearsalLink {
             each.receiver().onMembership(new Transport.Membership(new View(members.size(), each.local, members), List.of(), ""));
     }
 
-    private final class End implements Transport, Seal.Port<End> {
+    private class End implements Transport, Seal.Port<End> {
         private final NodeId local;
         private final Seal seal;
         private final List<Receiver> receivers = new ArrayList<>();
@@ -95,5 +103,13 @@ public final class RehearsalLink {
             ends.remove(this);
             tellMembers();
         }
+    }
+
+    private final class OtherEnd extends End {
+        OtherEnd(NodeId local) { super(local); }
+    }
+
+    private final class ThirdEnd extends End {
+        ThirdEnd(NodeId local) { super(local); }
     }
 }

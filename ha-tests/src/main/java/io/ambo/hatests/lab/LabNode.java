@@ -98,6 +98,7 @@ public final class LabNode {
                   state-dir: %s
                   table-dir: %s
                   pin-dir: %s
+                  rehearsal: %s
                 interfaces:
                   - { name: left, zone: clients }
                   - { name: right, zone: servers }
@@ -109,7 +110,8 @@ public final class LabNode {
                   park: %s
                   members: %s
                   mode: %s
-                """.formatted(name, stateDirectory(), tableDirectory(), pins(), syncAddress(), directory.resolveSibling("cluster.key"),
+                """.formatted(name, stateDirectory(), tableDirectory(), pins(), policy.rehearsal(), syncAddress(),
+                directory.resolveSibling("cluster.key"),
                 policy.park(), members, mode)
                 + policy.yaml());
     }

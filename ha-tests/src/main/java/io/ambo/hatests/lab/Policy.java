@@ -6,8 +6,12 @@ package io.ambo.hatests.lab;
  *
  * @param yaml sections firewall, timeouts, limits
  * @param park how long a stray waits for its delta, as in the config
+ * @param rehearsal how long a starting node rehearses, as in the config
  */
-public record Policy(String yaml, String park) {
+public record Policy(String yaml, String park, String rehearsal) {
+    /** Drills start a hundred nodes, and measure none of them that has just started. */
+    private static final String SHORT_REHEARSAL = "2s";
+
     /** Clients may open anything to servers, servers nothing to clients. Limits are above what any drill opens. */
     public static final Policy OPEN = of("""
             firewall:
@@ -16,7 +20,7 @@ public record Policy(String yaml, String park) {
                 - { name: outbound, from: clients, to: servers, action: allow }
             """);
 
-    public static Policy of(String firewall) { return new Policy(firewall, "10ms"); }
+    public static Policy of(String firewall) { return new Policy(firewall, "10ms", SHORT_REHEARSAL); }
 
     /** The same with floating addresses: the gateways of client and server, which node a has when it can. */
     public Policy withGateways() { return with("""
@@ -27,6 +31,11 @@ public record Policy(String yaml, String park) {
               - { address: "%s/64", interface: right, prefer: a }
             """.formatted(Addresses.LEFT_GATEWAY, Addresses.LEFT_GATEWAY6, Addresses.RIGHT_GATEWAY, Addresses.RIGHT_GATEWAY6)); }
 
+    /** The same, and nodes take the time to start that they take where nobody says anything else. */
+    public Policy withUsualRehearsal() {
+        return new Policy(yaml, park, "8s");
+    }
+
     /** The same with further sections. */
-    public Policy with(String sections) { return new Policy(yaml + sections, park); }
+    public Policy with(String sections) { return new Policy(yaml + sections, park, rehearsal); }
 }

@@ -26,6 +26,7 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             new ConfigKey("node.pin-dir", Apply.RESTART, c -> c.node().pinDir().toString()),
             new ConfigKey("node.control-socket", Apply.RESTART, c -> c.node().controlSocket().toString()),
             new ConfigKey("node.control-group", Apply.RESTART, c -> c.node().controlGroup()),
+            new ConfigKey("node.rehearsal", Apply.RESTART, c -> Units.durationMsText(c.node().rehearsalMs())),
             new ConfigKey("cluster.name", Apply.RESTART, c -> c.cluster().name()),
             new ConfigKey("cluster.bind-address", Apply.RESTART, c -> c.cluster().bindAddress().getHostAddress()),
             new ConfigKey("cluster.bind-port", Apply.RESTART, c -> Integer.toString(c.cluster().bindPort())),

@@ -58,8 +58,9 @@ final class ConfigReader {
         Path pinDir = path(section.value("pin-dir"), DEFAULT_PIN_DIR);
         Path controlSocket = path(section.value("control-socket"), stateDir.resolve("control.sock").toString());
         String controlGroup = section.value("control-group").text("");
+        int rehearsalMs = section.value("rehearsal").durationMs("8s", "0ms", "1m");
         section.close();
-        return new NodeConfig(name, stateDir, tableDir, pinDir, controlSocket, controlGroup);
+        return new NodeConfig(name, stateDir, tableDir, pinDir, controlSocket, controlGroup, rehearsalMs);
     }
 
     private List<InterfaceConfig> readInterfaces(Value value) {
