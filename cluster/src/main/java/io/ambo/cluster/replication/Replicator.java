@@ -48,9 +48,9 @@ public final class Replicator implements AutoCloseable {
     private static final int MULTITUDE = 32;
     private static final long GATHER_LONGER_NS = 1_000_000;
     private static final int CLOSE_MS = 2000;
-    private static final int PRACTICE_BATCHES = 1000;
+    private static final int PRACTICE_BATCHES = 300;
     /** A peer that has just started would lose most of what comes faster, and ask for it again and again. */
-    private static final long PRACTICE_INTERVAL_NS = 300_000;
+    private static final long PRACTICE_INTERVAL_NS = 1_000_000;
 
     /** Hears of acknowledged tickets. */
     @FunctionalInterface

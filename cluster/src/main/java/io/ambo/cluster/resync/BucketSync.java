@@ -62,7 +62,9 @@ import org.jspecify.annotations.Nullable;
  *     | next round ...                         |
  * </pre>
  *
- * <b>When it is done.</b> Under traffic the digests are never all equal. A comparison ends with the first round in which no bucket differs, or in which no
+ * <b>When it is done.</b> A node that joins with an empty table has all with the first round: each chunk has come and found room, and what has happened since the
+ * peer's sweep began comes as deltas, whose loss is noticed. Otherwise a comparison goes on until a round has found nothing, as two nodes may each have something for
+ * the other. Under traffic the digests are never all equal. A comparison ends with the first round in which no bucket differs, or in which no
  * record was news here except of sessions that were seen since the round began (their deltas are on the way) or end within two seconds (one node may have
  * forgotten them first); a record that finds no room never counts as explained. After {@link #MOST_ROUNDS} rounds it ends as different, with the number.
  *
@@ -83,6 +85,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private static final int SLICES_PER_TURN = 256;
     private static final long COMPARE_AGAIN_MS = 1000;
     private static final int MOST_STREAMS = 16;
+    /** Of one round: 250 sessions each. */
+    private static final int MOST_CHUNKS = 1 << 24;
     private static final int EVENTS = 16 * 1024;
     private static final int EVENTS_PER_TURN = 256;
     private static final long TICK_MS = 20;
@@ -115,7 +119,12 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         volatile long quietBeforeMs;
         volatile int receivingRound;
         final AtomicInteger unexplained = new AtomicInteger();
-        boolean peerDone;
+        /** This node had nothing when it began, so it only takes. */
+        final boolean takesAll;
+        /** The numbers of this round's chunks that have come. */
+        final BitSet chunks = new BitSet();
+        /** The number of the round's last; 0: it has not come. */
+        long lastChunk;
         final CompareReason reason;
         final long beganMs;
         /** By the hybrid clock. */
@@ -130,13 +139,24 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         RecordStream outgoing;
         long progressAtMs;
 
-        Comparison(long id, NodeId peer, CompareReason reason, long beganMs, long began) {
+        Comparison(long id, NodeId peer, CompareReason reason, boolean takesAll, long beganMs, long began) {
             this.reason = reason;
+            this.takesAll = takesAll;
             this.beganMs = beganMs;
             this.began = began;
             this.id = id;
             this.peer = peer;
         }
+
+        /** The first round is all that a node needs that takes all. */
+        boolean isTaking() { return takesAll && round == 1; }
+
+        void chunkCame(long number, boolean last) {
+            if (number <= MOST_CHUNKS) chunks.set((int) number);
+            if (last) lastChunk = number;
+        }
+
+        boolean allHasCome() { return lastChunk > 0 && chunks.cardinality() >= lastChunk; }
     }
 
     /** @param inserted sessions that were not known here; {@code replaced}: whose other incarnation won */
@@ -176,6 +196,8 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private @Nullable BitSet repairing;
     private int nextSlice;
     private final Batches batches;
+    /** The table was empty at start, and no comparison has begun yet: what is in it now came as deltas of members. */
+    private boolean bringsNothing;
     private boolean roomIsLeft;
     /** What goes again next has found no fault with the way out. */
     private boolean isRepairExplained;
@@ -211,6 +233,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         this.gateListener = gateListener;
         gate = new JoinGate(gateRetryMs, mode == Mode.REDIRECT);
         told = gate.state();
+        bringsNothing = table.size() == 0;
     }
 
     public void start() { thread.start(); }
@@ -435,7 +458,10 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             toCompare.remove(peer);
         }
         comparedAtMs.put(peer, nowMs);
-        Comparison begun = new Comparison(random.nextLong() | 1, peer, reason, nowMs, hybridNow.getAsLong());
+        // In redirect mode it is but a part that a member shares with this node, and which that is changes with the view.
+        boolean takesAll = mode == Mode.SYNC && bringsNothing && reason == CompareReason.JOINING;
+        bringsNothing = false;
+        Comparison begun = new Comparison(random.nextLong() | 1, peer, reason, takesAll, nowMs, hybridNow.getAsLong());
         comparison = begun;
         nextRound(begun);
     }
@@ -452,17 +478,18 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
     private void nextRound(Comparison of) {
         long nowMs = clock.monotonicMs();
         of.round++;
-        of.quietBeforeMs = nowMs - IN_FLIGHT_MS;
+        of.quietBeforeMs = of.isTaking() ? Long.MIN_VALUE : nowMs - IN_FLIGHT_MS;
         of.receivingRound = of.round;
         of.unexplained.set(0);
-        of.peerDone = false;
+        of.chunks.clear();
+        of.lastChunk = 0;
         of.outgoing = null;
         CompareRequest.Builder request = CompareRequest.newBuilder().setComparison(of.id).setRound(of.round).setSessions(table.size())
                 .setReason(of.reason).setMode(mode.word()).setRecordLayout(DeltaReader.RECORD_LAYOUT);
         // What has come into being since the first round is told as it happens; it would make every other bucket of a busy table differ for ever.
         long createdBefore = of.round == 1 ? 0 : of.began;
         request.setCreatedBefore(createdBefore);
-        if (table.size() > 0) {
+        if (table.size() > 0 && !of.isTaking()) {
             Digest digest = Digest.of(table, compared(sharedWith(of.peer), createdBefore));
             for (int bucket = 0; bucket < SessionTable.BUCKETS; bucket++) request.addDigests(digest.sum(bucket));
         }
@@ -496,17 +523,19 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
             finish(current, JoinGate.Outcome.EQUAL, rounds(current));
             return;
         }
+        gate.onProgress(current.received, current.expected, clock.monotonicMs());
+        if (current.isTaking()) return;
         RecordStream outgoing = new RecordStream(current.peer, current.id, current.round,
                 answer.getRecordLayout() == DeltaReader.RECORD_LAYOUT, differing, sharedWith(current.peer), table,
                 transport);
         current.outgoing = outgoing;
         addStream(outgoing);
-        gate.onProgress(current.received, current.expected, clock.monotonicMs());
     }
 
     private void endRoundIfComplete(Comparison current) {
         RecordStream outgoing = current.outgoing;
-        if (!current.peerDone || outgoing == null || !outgoing.done()) return;
+        boolean given = current.isTaking() || outgoing != null && outgoing.done();
+        if (!given || !current.allHasCome()) return;
         int unexplained = current.unexplained.get();
         if (unexplained == 0) finish(current, JoinGate.Outcome.EQUAL, rounds(current));
         else if (current.round < MOST_ROUNDS) nextRound(current);
@@ -688,7 +717,7 @@ public final class BucketSync implements SyncReceiver.Resync, AutoCloseable {
         long nowMs = clock.monotonicMs();
         current.progressAtMs = nowMs;
         current.received += merged.records();
-        current.peerDone |= last;
+        current.chunkCame(number, last);
         gate.onProgress(current.received, Math.max(current.expected, current.received), nowMs);
         endRoundIfComplete(current);
     }
