@@ -8,7 +8,9 @@ import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
 import org.snakeyaml.engine.v2.api.lowlevel.Parse;
+import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.Event;
+import org.snakeyaml.engine.v2.events.ScalarEvent;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
@@ -47,6 +49,11 @@ final class Yaml {
             return null;
         } catch (YamlEngineException e) {
             reading.problem(1, "", "", "is not YAML: " + oneLine(e.getMessage()), "");
+            return null;
+        } catch (IllegalArgumentException e) {
+            // The composer's own check of a tag, with no mark: found by fuzzing, with !%0d (which is decoded to a carriage return).
+            reading.problem(lineOfOddTag(text, settings), "", "", "is not YAML: " + oneLine(e.getMessage()),
+                    "a value that begins with ! needs quotes");
             return null;
         }
     }
@@ -104,6 +111,18 @@ final class Yaml {
             if (open > depth) return event.getStartMark().map(Mark::getLine).orElse(0) + 1;
         }
         return 0;
+    }
+
+    private static int lineOfOddTag(String text, LoadSettings settings) {
+        for (Event event : new Parse(settings).parseString(text)) {
+            Optional<String> tag = switch (event) {
+                case ScalarEvent scalar -> scalar.getTag();
+                case CollectionStartEvent collection -> collection.getTag();
+                default -> Optional.empty();
+            };
+            if (tag.isPresent() && !tag.get().equals(tag.get().trim())) return event.getStartMark().map(Mark::getLine).orElse(0) + 1;
+        }
+        return 1;
     }
 
     private static String oneLine(@Nullable String text) {

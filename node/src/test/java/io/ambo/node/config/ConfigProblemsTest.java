@@ -50,6 +50,8 @@ class ConfigProblemsTest {
                                 + " (take the address of a host beyond, such as the upstream router)"),
                 row("an interface that is not tracked", "tracking: { interfaces: [eth1, eth9] }",
                         "c:4 tracking.interfaces = [eth1, eth9]: eth9 is no data interface (have: eth1)"),
+                row("a tag of a carriage return", "timeouts: { icmp: !%0d 10s }",
+                        "c:4: is not YAML: Tag must not contain leading or trailing spaces. (a value that begins with ! needs quotes)"),
                 row("a duration without unit", "timeouts: { icmp: 10 }",
                         "c:4 timeouts.icmp = 10: has no unit (write a number and one of us, ms, s, m, h, d: 10ms)"),
                 row("a duration with a strange unit", "timeouts: { tcp: { established: 2hours } }",
