@@ -39,7 +39,9 @@ final class Rehearsals {
         this.directory = directory;
         this.clock = clock;
         endNs = clock.monotonicNs() + atMostMs * 1_000_000;
-        end = CompletableFuture.runAsync(this::play, task -> Thread.ofPlatform().name("ambo-rehearsal").daemon().start(task));
+        end = atMostMs == 0
+                ? CompletableFuture.completedFuture(null)
+                : CompletableFuture.runAsync(this::play, task -> Thread.ofPlatform().name("ambo-rehearsal").daemon().start(task));
     }
 
     /**
@@ -58,7 +60,6 @@ final class Rehearsals {
     private boolean isTimeOver() { return inHurry || clock.monotonicNs() - endNs >= 0; }
 
     private void play() {
-        if (isTimeOver() && !inHurry) return;
         // It runs code that has yet to be compiled, and must not keep the compilers from it.
         Scheduling.setNiceOfThisThread(ORDINARY_NICE);
         try {
