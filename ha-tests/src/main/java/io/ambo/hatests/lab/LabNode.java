@@ -97,8 +97,7 @@ public final class LabNode {
                   name: %s
                   state-dir: %s
                   table-dir: %s
-                  pin-dir: %s
-                  rehearsal: %s
+                  pin-dir: %s%s
                 interfaces:
                   - { name: left, zone: clients }
                   - { name: right, zone: servers }
@@ -110,7 +109,8 @@ public final class LabNode {
                   park: %s
                   members: %s
                   mode: %s
-                """.formatted(name, stateDirectory(), tableDirectory(), pins(), policy.rehearsal(), syncAddress(),
+                """.formatted(name, stateDirectory(), tableDirectory(), pins(),
+                policy.rehearsal().isEmpty() ? "" : "\n  rehearsal: " + policy.rehearsal(), syncAddress(),
                 directory.resolveSibling("cluster.key"),
                 policy.park(), members, mode)
                 + policy.yaml());

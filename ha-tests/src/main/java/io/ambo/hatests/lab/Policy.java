@@ -6,7 +6,7 @@ package io.ambo.hatests.lab;
  *
  * @param yaml sections firewall, timeouts, limits
  * @param park how long a stray waits for its delta, as in the config
- * @param rehearsal how long a starting node rehearses, as in the config
+ * @param rehearsal how long a starting node rehearses, as in the config; empty: as where nobody says anything
  */
 public record Policy(String yaml, String park, String rehearsal) {
     /** Drills start a hundred nodes, and measure none of them that has just started. */
@@ -33,7 +33,7 @@ public record Policy(String yaml, String park, String rehearsal) {
 
     /** The same, and nodes take the time to start that they take where nobody says anything else. */
     public Policy withUsualRehearsal() {
-        return new Policy(yaml, park, "8s");
+        return new Policy(yaml, park, "");
     }
 
     /** The same with further sections. */
