@@ -31,6 +31,8 @@ final class Resync {
     private static final int ENTRIES = 3_000_000, SENDER_CPU = 0, FILL_MS = 2_000, LONGEST_FILL_S = 150, TRAFFIC_PER_SECOND = 2_000;
     private static final int LONGEST_MS = 60_000, QUIET_MS = 5_000;
     private static final int JOINS = 3;
+    /** The traffic of all joins finds room: 13 s of it each. */
+    private static final int ROOM_FOR_NEW = 100_000;
 
     /**
      * What a contender did.
@@ -129,7 +131,7 @@ final class Resync {
                 limits: { sessions: %d, sessions-per-source: 0 }
                 timeouts: { udp: { single: 1h, multiple: 1h } }
                 datapath: { packet-memory: 256MiB }
-                """.formatted(sessions + sessions / 10));
+                """.formatted(sessions + ROOM_FOR_NEW));
         try (Line line = Line.build(policy.withUsualRehearsal())) {
             line.a().start();
             line.a().awaitReady();
