@@ -61,7 +61,7 @@ public final class SessionMerge {
     }
 
     /**
-     * True when the peer's incarnation would win although the ends talk by way of this node's, which is established:
+     * True when the peer's incarnation would win although the ends talk by way of this node's, which is established (in the third case, answered by the client):
      * <ul>
      * <li>two nodes have opened the session by copies of one first packet, and of the two this one alone has been answered from both sides. The other would take
      * its translation from it, and what is known of its windows. Which of the two came about earlier is no better judge: hosts' clocks differ, and a packet may
@@ -77,8 +77,8 @@ public final class SessionMerge {
         if (isOver(local)) return false;
         boolean another = local.created() != remote.created() || local.creator() != remote.creator();
         if (another && local.epoch() == remote.epoch() && isOver(remote)) return true;
+        if (another && hasEndedBothWays(remote) && isAnswered(local) && !isEnding(local) && isEarlier(remote, local)) return true;
         if (!isEstablished(local)) return false;
-        if (another && hasEndedBothWays(remote) && !isEnding(local) && isEarlier(remote, local)) return true;
         long laterMs = local.lastSeenMs() - remote.lastSeenMs();
         if (another && laterMs > OUTLIVE_MS && (isEarlier(remote, local) || !isEnding(local))) return true;
         return local.epoch() == remote.epoch() && !isEstablished(remote) && laterMs > -OUTLIVE_MS;
@@ -86,6 +86,11 @@ public final class SessionMerge {
 
     private static boolean isEstablished(SessionRecord session) {
         return session.original().state() >= TcpHalf.ESTABLISHED && session.reply().state() >= TcpHalf.ESTABLISHED;
+    }
+
+    /** The client has answered the server, which it does not before that has answered it: by way of another node, if nothing of that has been seen here. */
+    private static boolean isAnswered(SessionRecord session) {
+        return session.original().state() >= TcpHalf.SYN && session.reply().state() >= TcpHalf.ESTABLISHED;
     }
 
     private static boolean isEnding(SessionRecord session) {

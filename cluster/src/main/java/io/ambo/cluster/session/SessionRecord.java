@@ -154,6 +154,18 @@ public final class SessionRecord {
         return this;
     }
 
+    /** The next life of these ends: what was known of both halves and their packets is gone; zones, rule, translation, owner and timeout stay. */
+    public SessionRecord beginAnew(long created) {
+        int term = ownerTerm();
+        original.clear();
+        reply.clear();
+        segment.asSlice(offset + COUNTERS, SIZE - COUNTERS).fill((byte) 0);
+        int kept = flags() & (ORIGINAL_FROM_HIGH | RESET_ON_TIMEOUT | TRANSLATED);
+        segment.set(JAVA_SHORT_UNALIGNED, offset + FLAGS, (short) kept);
+        changeLocalFlags(0, SEEN_WHOLE | ORIGINAL_FOLLOWED | REPLY_FOLLOWED);
+        return incarnation(epoch() + 1, created, creator()).ownerTerm(term);
+    }
+
     public int owner() { return Short.toUnsignedInt(segment.get(JAVA_SHORT_UNALIGNED, offset + OWNER)); }
 
     public SessionRecord owner(int nodeId) {

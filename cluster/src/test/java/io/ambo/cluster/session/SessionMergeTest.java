@@ -188,6 +188,20 @@ class SessionMergeTest {
         assertThat(SessionMerge.merge(copy(next), halfEnded)).as("one end may go on for hours").isEqualTo(REPLACED);
     }
 
+    /** Seed 9297 of the simulation: the SYN-ACK had passed the node that took it for a packet of the last connection. */
+    @Test
+    void theNextConnectionIsThereAsSoonAsItsClientHasAnswered() {
+        SessionRecord ended = Sessions.session(1, 100).lastSeenMs(10_100);
+        ended.original().raiseState(TcpHalf.CLOSED);
+        ended.reply().raiseState(TcpHalf.FIN);
+        SessionRecord next = Sessions.session(2, 200).lastSeenMs(10_000);
+        next.original().raiseState(TcpHalf.SYN);
+        assertThat(SessionMerge.merge(copy(next), ended)).as("a late copy of a SYN").isEqualTo(REPLACED);
+        next.reply().raiseState(TcpHalf.ESTABLISHED);
+        assertThat(SessionMerge.merge(next, ended)).isEqualTo(OUTLIVED);
+        assertThat(SessionMerge.merge(ended, next)).isEqualTo(REPLACED);
+    }
+
     /** Seed 848 of the simulation: a part saw the end of a connection come again and again, the other one had opened the next connection of these ends. */
     @Test
     void aConnectionThatIsAboutToEndDoesNotTakeOverALaterOne() {

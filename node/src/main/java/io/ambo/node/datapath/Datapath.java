@@ -14,6 +14,7 @@ import io.ambo.node.config.Config;
 import io.ambo.node.fastpath.KernelRedirect;
 import io.ambo.node.fastpath.XdpProgram;
 import io.ambo.node.firewall.Nat;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.PolicyCompiler;
 import io.ambo.node.firewall.SessionCounts;
@@ -127,6 +128,7 @@ public final class Datapath implements AutoCloseable {
         Policy policy = PolicyCompiler.compile(config);
         this.policy = policy;
         SessionCounts counts = new SessionCounts(new SecureRandom().nextLong());
+        PassedSyns passedSyns = new PassedSyns();
         WorkerContext.Identity identity = identity(cluster, hybridClock);
         log = new FirewallLog(ruleName, config.logging().ruleLinesPerSecond());
         WorkerContext.Limits limits = limits(config);
@@ -150,7 +152,7 @@ public final class Datapath implements AutoCloseable {
             workers.add(new Worker(number, clock, umem, sockets, socket, counters.newRow(),
                     io -> new PacketPipeline(
                             new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index),
-                                    new MemberStrays(cluster, socket::send), redirection, fastPath, counts, identity,
+                                    new MemberStrays(cluster, socket::send), redirection, fastPath, counts, passedSyns, identity,
                                     cluster::hasLivingPeers, drops.newRow(), counters.newRow(), limits, log),
                             policy)));
         }

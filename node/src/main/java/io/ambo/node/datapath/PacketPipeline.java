@@ -85,7 +85,7 @@ final class PacketPipeline {
         drops = context.drops();
         counters = context.counters();
         packet = new PacketView();
-        step = new SessionStep(packet, context.publisher(), context.fastPath(), context.redirection(), context.hasPeers(), policy);
+        step = new SessionStep(packet, context, policy);
         replies = new Replies(io, routes, counters, context.limits().icmpErrorsPerSecond());
         forwarding = new Forwarding(context, this::onNeighbourReady);
         parking = new Parking(context, this::onUnparked, this::onParkedInVain, this::onDoubtOver);
@@ -143,7 +143,9 @@ final class PacketPipeline {
         Fragments.Result result = fragments.judge(packet, port, nowNs);
         if (result == Fragments.Result.HELD) return NONE;
         if (result.reason() != NONE) return result.reason();
-        DropReason verdict = judge(ingress, port, stray);
+        // A later one has waited with its first one, and can be shown to the fragments once only.
+        Stray mayBe = result == Fragments.Result.KNOWN && stray == Stray.MAY_PARK ? Stray.MAY_REDIRECT : stray;
+        DropReason verdict = judge(ingress, port, mayBe);
         if (result == Fragments.Result.FIRST && !parking.hasJustParked()) fragments.settle(packet, verdict);
         return verdict;
     }
@@ -213,15 +215,18 @@ final class PacketPipeline {
 
         int epoch = Admission.FIRST_LIFE;
         if (sessions.update(key,
-                step.prepare(sourceIsHigh, obstacle, handed, handed && handedHops == Geneve.LAST ? handedSender : 0, nowMs))) {
+                step.prepare(sourceIsHigh, obstacle, handed, handed && handedHops == Geneve.LAST ? handedSender : 0,
+                        stray != Stray.MUST_DROP, nowMs))) {
             switch (step.outcome()) {
                 case PASS -> {
+                    if (step.isForPeer() && redirect(ingress)) return NONE;
                     isOurs = true;
                     return forward(translation.ends(), route, ingress, port);
                 }
                 case REFUSED -> {
                     if (step.peerKnowsMore() && stray != Stray.MUST_DROP && redirect(ingress)) return NONE;
                     if (step.isInDoubt() && mayBeRight(stray, ingress, port)) return NONE;
+                    if (step.isUndecided()) return judgeHere(ingress, port, Stray.MUST_DROP);
                     return answer(step.reason(), ingress, port);
                 }
                 case ELSEWHERE -> {
@@ -241,7 +246,7 @@ final class PacketPipeline {
         Rule rule = policy.judge(ingress.zone(), hop.egress.zone(), packet, translation.ends());
         boolean nobodyElse = stray == Stray.MUST_DROP || parking.isPointless();
         DropReason refused = admission.judge(rule, nobodyElse);
-        if (refused == DropReason.STRAY && !nobodyElse && (packet.fragmentOffset() == 0 || redirection.isOn())) {
+        if (refused == DropReason.STRAY && !nobodyElse) {
             // Of a session that is over it is late, or early for the next life, which a peer has opened.
             boolean isHome = epoch == Admission.FIRST_LIFE ? mayComeHome(stray, ingress, port) : mayBeRight(stray, ingress, port);
             if (isHome) return NONE;
@@ -304,8 +309,8 @@ final class PacketPipeline {
     }
 
     private boolean redirect(DataInterface ingress) {
-        if (packet.isFragment() || redirects == null || !redirects.tryAcquire(nowNs)) return false;
-        boolean opens = packet.isTcp() && packet.hasTcp(PacketView.SYN);
+        if (redirects == null || !redirects.tryAcquire(nowNs)) return false;
+        boolean opens = packet.isTcp() && packet.fragmentOffset() == 0 && packet.hasTcp(PacketView.SYN);
         if (!peer.send(key.hash(), ingress.zone(), opens, io.memory(), packet.ip(), packet.ipLength())) return false;
         counters.increment(NodeCounter.STRAYS_REDIRECTED);
         io.giveFrame(packet.frame());
@@ -396,8 +401,7 @@ final class PacketPipeline {
         packet.belongsTo(protocol, sourcePort, destinationPort);
         readHanded(frame, port);
         DataInterface ingress = ingress(port);
-        Stray stray = redirection.isOn() ? Stray.MAY_REDIRECT : Stray.MUST_DROP;
-        finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, stray));
+        finish(frame, isUnknown(ingress) ? DropReason.UNKNOWN_INTERFACE : judge(ingress, port, Stray.MAY_REDIRECT));
     }
 
     /** The packet was judged before it waited for its next hop (or for its peer): only the way out is left. */

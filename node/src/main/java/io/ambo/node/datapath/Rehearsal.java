@@ -10,6 +10,7 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.firewall.Match;
 import io.ambo.node.firewall.Nat;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.SessionCounts;
@@ -71,7 +72,7 @@ final class Rehearsal {
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> {
                     replicate(key, session, peer);
                     return 0;
-                }, StrayOutlet.NONE, Redirection.NONE, FastPath.NONE, new SessionCounts(1), identity,
+                }, StrayOutlet.NONE, Redirection.NONE, FastPath.NONE, new SessionCounts(1), new PassedSyns(), identity,
                         () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0, Nat.NONE));

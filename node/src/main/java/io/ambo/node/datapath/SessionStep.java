@@ -1,10 +1,12 @@
 package io.ambo.node.datapath;
 
+import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.session.TcpHalf;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.TcpTracker;
@@ -12,6 +14,7 @@ import io.ambo.node.firewall.Timeouts;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.PacketView;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 
 /**
  * What a packet does to a session that is in the table: judged, counted, kept alive, and reported to the peers when they should know. Runs in place under
@@ -37,28 +40,36 @@ final class SessionStep implements SessionTable.Visitor {
     private final FastPath fastPath;
     private final Redirection redirection;
     private final BooleanSupplier hasPeers;
+    private final PassedSyns passedSyns;
+    private final LongSupplier created;
+    private final CounterBank<NodeCounter>.Row counters;
     private Policy policy;
     private boolean sourceIsHigh;
     private DropReason obstacle = DropReason.NONE;
     private boolean handed;
+    private boolean mayWait;
     private long nowMs;
 
     private Outcome outcome = Outcome.PASS;
     private DropReason reason = DropReason.NONE;
     private int epoch;
     private boolean peerKnowsMore;
+    private boolean isForPeer;
+    private boolean undecided;
     private int owner;
     private boolean inDoubt;
     private boolean mayAskPeer;
     private int resigned;
 
-    SessionStep(PacketView packet, DeltaPublisher publisher, FastPath fastPath, Redirection redirection, BooleanSupplier hasPeers,
-            Policy policy) {
+    SessionStep(PacketView packet, WorkerContext context, Policy policy) {
         this.packet = packet;
-        this.publisher = publisher;
-        this.fastPath = fastPath;
-        this.redirection = redirection;
-        this.hasPeers = hasPeers;
+        publisher = context.publisher();
+        fastPath = context.fastPath();
+        redirection = context.redirection();
+        hasPeers = context.hasPeers();
+        passedSyns = context.passedSyns();
+        created = context.identity()::created;
+        counters = context.counters();
         this.policy = policy;
     }
 
@@ -69,9 +80,12 @@ final class SessionStep implements SessionTable.Visitor {
      *
      * @param handedOver    another member has handed the packet over
      * @param resignedOwner a member that says by handing it over that not it has the session any more, but this one; 0: nobody does
+     * @param mayBeHeld     the packet may wait for a delta that knows more, or go to the peer
      * @param obstacleAhead why the packet cannot be forwarded even if it belongs (its TTL, its size): then the session stays as it is
      */
-    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, boolean handedOver, int resignedOwner, long now) {
+    SessionStep prepare(boolean packetSourceIsHigh, DropReason obstacleAhead, boolean handedOver, int resignedOwner, boolean mayBeHeld,
+            long now) {
+        mayWait = mayBeHeld;
         handed = handedOver;
         resigned = resignedOwner;
         sourceIsHigh = packetSourceIsHigh;
@@ -95,6 +109,14 @@ final class SessionStep implements SessionTable.Visitor {
      */
     boolean isInDoubt() { return inDoubt; }
 
+    /** The packet passes, but means nothing here, while it may mean something to the peer: that should have it, if possible. */
+    boolean isForPeer() {
+        return isForPeer;
+    }
+
+    /** The refusal is not the last word: if nobody knows more, the packet passes. */
+    boolean isUndecided() { return undecided; }
+
     /** When no delta has come: a peer has seen packets of this session, or of its next life, or may have. */
     boolean mayAskPeer() {
         return mayAskPeer;
@@ -113,7 +135,7 @@ final class SessionStep implements SessionTable.Visitor {
         TcpHalf receiver = ofReply ? session.original() : session.reply();
         epoch = session.epoch();
         reason = DropReason.NONE;
-        peerKnowsMore = inDoubt = mayAskPeer = false;
+        peerKnowsMore = inDoubt = mayAskPeer = isForPeer = undecided = false;
         boolean takenOver = false;
         if (redirection.isOn() && !session.has(SessionRecord.CLOSED)) {
             owner = redirection.owner(key, session);
@@ -141,12 +163,19 @@ final class SessionStep implements SessionTable.Visitor {
             refuse(obstacle);
             return;
         }
+        boolean headless = packet.fragmentOffset() > 0;
+        if (packet.isTcp() && !headless && isUnconfirmed(session, sender, receiver, ofReply)) {
+            inDoubt = mayAskPeer = undecided = true;
+            refuse(DropReason.TCP_STATE);
+            return;
+        }
+        boolean idle = packet.isTcp() && !headless && TcpTracker.isIdle(sender, receiver, packet);
+        if (idle && ofReply && beginsAnew(key, session, sender, receiver)) idle = false;
         int senderState = sender.state();
         int receiverState = receiver.state();
         int seqEnd = sender.seqEnd();
         int maxEnd = receiver.maxEnd();
         int ack = sender.ack();
-        boolean headless = packet.fragmentOffset() > 0;
         if (packet.isTcp() && !headless) {
             boolean elsewhere = wasFastElsewhere(session, ofReply);
             DropReason refused = TcpTracker.track(session, sender, receiver, packet, session.isSeenWhole(),
@@ -160,6 +189,10 @@ final class SessionStep implements SessionTable.Visitor {
             }
         } else if (!packet.isTcp()) {
             sender.raiseState(TcpHalf.ESTABLISHED);
+        }
+        if (idle) {
+            passIdle(key, session, sender, receiver, ofReply);
+            return;
         }
         if (takenOver) session.takeOver(owner);
         session.changeLocalFlags(0, SessionRecord.seenFlag(ofReply));
@@ -183,6 +216,36 @@ final class SessionStep implements SessionTable.Visitor {
         if (climbed) renewTimeout(session);
         if (climbed || advanced || tookOver || joined || refreshed || takenOver) publisher.publish(key, session, false);
         if (!cached && !headless) offer(key, session, refreshed);
+        outcome = Outcome.PASS;
+    }
+
+    /**
+     * Sync mode: an end answers a SYN-ACK that has passed the peer, and whether the peer has the same translation this node does not know yet: a copy of the SYN may have come
+     * to each of them.
+     */
+    private boolean isUnconfirmed(SessionRecord session, TcpHalf sender, TcpHalf receiver, boolean ofReply) {
+        return !ofReply && mayWait && session.has(SessionRecord.TRANSLATED) && sender.state() == TcpHalf.SYN
+                && receiver.state() == TcpHalf.NONE
+                && !packet.hasTcp(PacketView.SYN | PacketView.RST) && !redirection.isOn() && hasPeers.getAsBoolean();
+    }
+
+    private boolean beginsAnew(SessionKey key, SessionRecord session, TcpHalf sender, TcpHalf receiver) {
+        if (!packet.hasTcp(PacketView.ACK) || TcpTracker.isRepeated(sender, receiver, packet)) return false;
+        if (!TcpTracker.beginsAnew(key, session, receiver, packet, passedSyns, created)) return false;
+        counters.increment(NodeCounter.SESSIONS_OPENED);
+        counters.increment(NodeCounter.SESSIONS_REOPENED);
+        return true;
+    }
+
+    /** A SYN inside the session passes and is remembered. A SYN-ACK may be the answer to one that passed inside it at the peer. */
+    private void passIdle(SessionKey key, SessionRecord session, TcpHalf sender, TcpHalf receiver, boolean ofReply) {
+        session.count(ofReply, 1, packet.ipLength());
+        if (session.hasLocal(SessionRecord.CACHED) && !fastPath.account(key, session, ofReply, packet.ipLength()))
+            session.changeLocalFlags(SessionRecord.CACHED, 0);
+        boolean news = !TcpTracker.isRepeated(sender, receiver, packet);
+        boolean answers = packet.hasTcp(PacketView.ACK);
+        if (news && !ofReply && !answers) passedSyns.note(key, packet);
+        isForPeer = news && ofReply && answers && mayWait && !handed && !redirection.isOn();
         outcome = Outcome.PASS;
     }
 

@@ -7,6 +7,7 @@ import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.config.Config;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.PolicyCompiler;
 import io.ambo.node.firewall.SessionCounts;
@@ -122,7 +123,7 @@ public final class SteppedWorker {
         pipeline = new PacketPipeline(new WorkerContext(io, routes, sessions, membership.publisher(),
                 (endsHash, zone, opens, memory, ip, length) -> io.handOver(strays, endsHash, zone, opens, ip, length),
                 membership.redirection(),
-                FastPath.NONE, counts,
+                FastPath.NONE, counts, new PassedSyns(),
                 identity,
                 membership::hasPeers, drops.newRow(), counters.newRow(), Datapath.limits(config), SILENT), policy);
         keeper = new Keeper(sessions, membership.publisher(), counts, identity, owners, clock, pipeline::reset, FastPath.NONE,

@@ -3,6 +3,7 @@ package io.ambo.node.datapath;
 import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.replication.DeltaPublisher;
 import io.ambo.cluster.session.SessionTable;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Fragments;
@@ -10,7 +11,7 @@ import io.ambo.node.routing.Routes;
 import java.util.function.BooleanSupplier;
 
 /**
- * What a worker is given. Everything but the table, the counts and the identity is the worker's own.
+ * What a worker is given. Everything but the table, the counts, the passed SYNs and the identity is the worker's own.
  *
  * @param strays      sync mode: the way to the peer that may know a stray's session
  * @param redirection redirect mode
@@ -19,7 +20,7 @@ import java.util.function.BooleanSupplier;
  */
 record WorkerContext(PacketIo io, Routes routes, SessionTable sessions, DeltaPublisher publisher, StrayOutlet strays,
         Redirection redirection, FastPath fastPath,
-        SessionCounts counts,
+        SessionCounts counts, PassedSyns passedSyns,
         Identity identity,
         BooleanSupplier hasPeers, CounterBank<DropReason>.Row drops, CounterBank<NodeCounter>.Row counters, Limits limits,
         FirewallLog log) {

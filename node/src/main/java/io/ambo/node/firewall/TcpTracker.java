@@ -10,10 +10,12 @@ import static io.ambo.cluster.session.TcpHalf.SCALE_KNOWN;
 import static io.ambo.cluster.session.TcpHalf.SEQ_KNOWN;
 import static io.ambo.cluster.session.TcpHalf.SYN;
 
+import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.TcpHalf;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.PacketView;
+import java.util.function.LongSupplier;
 
 /**
  * Follows one TCP session by both of its halves and refuses what cannot belong to it. Pure: a record and a packet in, a verdict out, the record's halves
@@ -41,7 +43,7 @@ public final class TcpTracker {
     /** How far back an acknowledgement may lie at least: a window and a segment, as in pf. */
     private static final int OLDEST_ACK = 66_000;
     /** Assumed in sessions that were picked up mid-stream, where no SYN told the scale. */
-    private static final int LARGEST_SCALE = 14;
+    static final int LARGEST_SCALE = 14;
     /** Peers hear of a half's progress in steps of a quarter of the window, but no smaller ones than this. */
     private static final int SMALLEST_STEP = 16_384;
 
@@ -87,7 +89,7 @@ public final class TcpTracker {
             DropReason refused = checkSyn(sender, receiver, packet);
             if (refused != DropReason.NONE) return refused;
             // A SYN inside the session passes and means nothing (RFC 5961, 4), unless it ends a simultaneous open.
-            if (sender.state() > SYN && !endsSimultaneousOpen(sender, receiver, packet)) return DropReason.NONE;
+            if (isIdle(sender, receiver, packet)) return DropReason.NONE;
         } else {
             if (!packet.hasTcp(PacketView.ACK)) return DropReason.TCP_FLAGS;
             DropReason refused = adopt ? DropReason.NONE : checkWindow(session, sender, receiver, packet, seenWhole);
@@ -95,6 +97,38 @@ public final class TcpTracker {
         }
         advance(session, sender, receiver, packet);
         return DropReason.NONE;
+    }
+
+    /** True for a SYN inside the session: if it passes, it changes nothing and does not keep the session alive. */
+    public static boolean isIdle(TcpHalf sender, TcpHalf receiver, PacketView packet) {
+        return packet.hasTcp(PacketView.SYN) && !packet.hasTcp(PacketView.RST) && sender.state() > SYN
+                && !endsSimultaneousOpen(sender, receiver, packet);
+    }
+
+    /** True for a SYN or SYN-ACK that its sender may have sent before, since it has come no further than a window since. */
+    public static boolean isRepeated(TcpHalf sender, TcpHalf receiver, PacketView packet) {
+        int sinceThen = sender.seqEnd() - packet.tcpSeq();
+        return sender.has(SEQ_KNOWN) && sinceThen > 0 && sinceThen <= Math.max(receiver.maxWindow(), UNSCALED_WINDOW);
+    }
+
+    /**
+     * A SYN-ACK inside the session: when it acknowledges a SYN that passed inside it too, both ends have begun their next connection, whatever became of this one. Then the
+     * record begins anew, in the next epoch, as it would have with that SYN; zones, rule, translation and owner stay.
+     *
+     * @param receiver the half that the SYN came from
+     * @param created  the node's clock, asked only then
+     * @return true: the SYN-ACK is the second packet of the new life, and still to be tracked
+     */
+    public static boolean beginsAnew(SessionKey key, SessionRecord session, TcpHalf receiver, PacketView synAck, PassedSyns passed,
+            LongSupplier created) {
+        long note = passed.take(key, synAck);
+        if (note == 0) return false;
+        session.beginAnew(created.getAsLong());
+        receiver.raiseState(SYN);
+        receiver.advanceSeqEnd(synAck.tcpAck());
+        if (PassedSyns.scale(note) >= 0) receiver.raiseScale(PassedSyns.scale(note));
+        receiver.raiseMaxWindow(PassedSyns.window(note));
+        return true;
     }
 
     /** True when both ends have closed, or one has reset. */
@@ -212,7 +246,8 @@ public final class TcpTracker {
             return;
         }
         boolean all = !TcpHalf.after(receiver.seqEnd(), ack);
-        if (receiver.state() == SYN && all) receiver.raiseState(ESTABLISHED);
+        // Below SYN: neither its SYN nor a delta of it has come, but segments have, and they are answered.
+        if (receiver.state() < ESTABLISHED && all) receiver.raiseState(ESTABLISHED);
         if (receiver.state() == FIN && all) receiver.raiseState(CLOSED);
     }
 

@@ -135,6 +135,38 @@ class NatPipelineTest {
         assertEnds(quoted, CLIENT[0], PORT, VIRTUAL[0], 443);
     }
 
+    /** Two copies of a SYN, two translations: which of them the ends talk by is known to the node that the SYN-ACK has passed. */
+    @ParameterizedTest
+    @ValueSource(ints = { 0, 1 })
+    void anAnswerToASynAckThatHasPassedThePeerWaitsForThePeersTranslation(int version) {
+        b.takesStrays = true;
+        PacketBuilder syn = tcp(version).from(CLIENT[version], PORT).to(SERVER[version], 443).flags(SYN).seq(100);
+        b.in(0, syn);
+        b.onlySent();
+        a.in(0, syn);
+        int port = a.onlySent().sourcePort();
+        b.deltas.clear();
+        a.in(1, tcp(version).from(SERVER[version], 443).to(PUBLIC[version], port).flags(SYN | ACK).seq(500).ack(101));
+        a.onlySent();
+        b.in(0, tcp(version).from(CLIENT[version], PORT).to(SERVER[version], 443).flags(ACK).seq(101).ack(501).payload(10));
+        assertThat(b.sent).as("held").isEmpty();
+        b.passMs(31);
+        b.handOverTo(a);
+        assertEnds(a.onlySent(), PUBLIC[version], port, SERVER[version], 443);
+        assertThat(a.dropped()).isEmpty();
+        assertThat(b.dropped()).isEmpty();
+    }
+
+    @Test
+    void anAnswerOfWhichNobodyKnowsMorePassesInTheEnd() {
+        a.in(0, tcp(0).from(CLIENT[0], PORT).to(SERVER[0], 443).flags(SYN).seq(100));
+        int port = a.onlySent().sourcePort();
+        a.in(0, tcp(0).from(CLIENT[0], PORT).to(SERVER[0], 443).flags(ACK).seq(101).ack(501));
+        assertThat(a.sent).isEmpty();
+        a.passMs(31);
+        assertEnds(a.onlySent(), PUBLIC[0], port, SERVER[0], 443);
+    }
+
     @Test
     void eachSessionHasAPortOfItsOwnUntilThereIsNone() {
         for (int client = 1; client <= 4; client++) {

@@ -10,6 +10,7 @@ import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.session.ChronicleSessionTable;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.firewall.Match;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.SessionCounts;
@@ -81,7 +82,7 @@ class PacketPipelineAllocationTest {
                 new Fragments.Limits(64, 64, 16, 1_000_000_000));
         return new PacketPipeline(
                 new WorkerContext(stage, stage, table, (key, session, acknowledge) -> 0,
-                        StrayOutlet.NONE, Redirection.NONE, FastPath.NONE, new SessionCounts(1), identity,
+                        StrayOutlet.NONE, Redirection.NONE, FastPath.NONE, new SessionCounts(1), new PassedSyns(), identity,
                         () -> true,
                         drops.newRow(), counters.newRow(), limits, log),
                 new Policy(List.of(everything), everything, timeouts, 0, io.ambo.node.firewall.Nat.NONE));

@@ -6,6 +6,8 @@ import static io.ambo.node.packet.PacketView.SYN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.ambo.cluster.session.ChronicleSessionTable;
+import io.ambo.cluster.session.SessionKey;
+import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.time.Clock;
 import io.ambo.node.config.AddressMatch;
 import io.ambo.node.firewall.Match;
@@ -355,6 +357,25 @@ class PacketPipelineTest {
         a.onlySent();
     }
 
+    @Test
+    void aStrayInFragmentsGoesToThePeerWholly() {
+        pair();
+        b.takesStrays = true;
+        a.in(0, PacketBuilder.udp4().from(CLIENT, 4000).to(SERVER, 53).payload(20));
+        a.onlySent();
+        List<byte[]> parts = PacketBuilder.udp4().from(SERVER, 53).to(CLIENT, 4000).id(77).payload(2000).fragments(800, 1600);
+        b.in(1, parts.get(1));
+        b.in(1, parts.get(0));
+        b.passMs(11);
+        b.in(1, parts.get(2));
+        b.passMs(0);
+        b.handOverTo(a);
+        a.passMs(0);
+        assertThat(a.sent).hasSize(3);
+        assertThat(a.dropped()).isEmpty();
+        assertThat(b.dropped()).isEmpty();
+    }
+
     /** What acknowledges a packet that the peer has forwarded since, and of which no delta has come, would be refused by a node that believed it had seen all. */
     @Test
     void whoIsHandedAPacketHasNotSeenTheWholeSession() {
@@ -393,6 +414,75 @@ class PacketPipelineTest {
         a.in(1, tcp("4", false).flags(SYN | ACK).seq(7).ack(90_001));
         assertThat(a.sent).hasSize(4);
         assertThat(a.counters.total(NodeCounter.SESSIONS_REOPENED)).isEqualTo(1);
+    }
+
+    /** The server was started again, and its client comes back from the same port before this node has given the old connection up. */
+    @ParameterizedTest
+    @ValueSource(strings = { "4", "6" })
+    void aSynAckThatAnswersASynInsideTheSessionBeginsTheNextOne(String version) {
+        a.in(0, tcp(version, true).flags(SYN).seq(100)).in(1, tcp(version, false).flags(SYN | ACK).seq(500).ack(101));
+        a.in(0, tcp(version, true).flags(ACK).seq(101).ack(501));
+        a.sent.clear();
+        a.in(0, tcp(version, true).flags(SYN).seq(900_000_000).scale(7).window(3000));
+        a.onlySent();
+        a.in(1, tcp(version, false).flags(SYN | ACK).seq(77_000_000).ack(900_100_000));
+        a.onlySent();
+        a.in(0, tcp(version, true).flags(ACK).seq(900_000_001).ack(77_000_001));
+        assertThat(a.dropped()).as("what acknowledges another SYN begins nothing").containsExactly("TCP_OUT_OF_WINDOW=1");
+        a.in(1, tcp(version, false).flags(SYN | ACK).seq(77_000_000).ack(900_000_001).scale(7));
+        a.onlySent();
+        a.in(0, tcp(version, true).flags(ACK).seq(900_000_001).ack(77_000_001).payload(10));
+        a.onlySent();
+        a.in(1, tcp(version, false).flags(ACK).seq(77_000_001).ack(900_000_011).payload(1000));
+        a.onlySent();
+        assertThat(a.counters.total(NodeCounter.SESSIONS_REOPENED)).isEqualTo(1);
+        assertThat(tableA.size()).isEqualTo(1);
+    }
+
+    @Test
+    void aSynAckWhoseSynPassedInsideTheSessionAtThePeerGoesThere() {
+        openWholeOn(a);
+        b.takesStrays = true;
+        a.in(0, tcp("4", true).flags(SYN).seq(900_000_000));
+        a.onlySent();
+        b.in(1, tcp("4", false).flags(SYN | ACK).seq(77_000_000).ack(900_000_001));
+        assertThat(b.sent).isEmpty();
+        b.handOverTo(a);
+        assertThat(a.onlySent().hasTcp(SYN | ACK)).isTrue();
+        a.deliverTo(b);
+        b.in(0, tcp("4", true).flags(ACK).seq(900_000_001).ack(77_000_001).payload(10));
+        b.onlySent();
+        assertThat(a.dropped()).isEmpty();
+        assertThat(b.dropped()).isEmpty();
+    }
+
+    @Test
+    void copiesOfTheFirstPacketsThatComeLateBeginNothing() {
+        openWholeOn(a);
+        a.in(0, tcp("4", true).flags(SYN).seq(100)).in(1, tcp("4", false).flags(SYN | ACK).seq(500).ack(101));
+        assertThat(a.sent).hasSize(2);
+        assertThat(a.strays).isEmpty();
+        assertThat(a.counters.total(NodeCounter.SESSIONS_REOPENED)).isZero();
+    }
+
+    /** Anybody can send one. */
+    @Test
+    void aSynInsideTheSessionDoesNotKeepItAlive() {
+        openWholeOn(a);
+        SessionRecord before = onlySession(tableA);
+        a.passMs(60_000);
+        a.in(0, tcp("4", true).flags(SYN).seq(900_000_000));
+        a.onlySent();
+        assertThat(onlySession(tableA).lastSeenMs()).isEqualTo(before.lastSeenMs());
+        assertThat(a.deltas).isEmpty();
+    }
+
+    private static SessionRecord onlySession(ChronicleSessionTable table) {
+        SessionKey key = new SessionKey();
+        PacketBuilder.parsed(tcp("4", true).bytes()).writeKey(key, 0);
+        SessionRecord session = new SessionRecord();
+        assertThat(table.read(key, session)).isTrue();
+        return session;
     }
 
     private void pair() {

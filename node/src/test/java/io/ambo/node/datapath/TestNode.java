@@ -4,6 +4,7 @@ import io.ambo.cluster.metrics.CounterBank;
 import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionRecord;
 import io.ambo.cluster.session.SessionTable;
+import io.ambo.node.firewall.PassedSyns;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.packet.DropReason;
@@ -80,6 +81,7 @@ final class TestNode implements PacketIo, Routes {
                 new Fragments.Limits(16, 16, 8, 1_000_000_000));
         pipeline = new PacketPipeline(
                 new WorkerContext(this, this, table, this::publish, this::redirect, redirection, FastPath.NONE, new SessionCounts(7),
+                        new PassedSyns(),
                         identity,
                         () -> hasPeers,
                         drops.newRow(),

@@ -156,6 +156,19 @@ class TcpTrackerTest {
         assertThat(fromClient(CLIENT_ISN + 1, SERVER_ISN + 1, ACK, 1)).isEqualTo(DropReason.NONE);
     }
 
+    /** Seed 2364 of the simulation: after a partition, a node that had seen the SYN alone got the rest of the connection. */
+    @Test
+    void aHalfWhoseSynPassedElsewhereIsEstablishedOnceItsSegmentsAreAnswered() {
+        TcpTracker.open(session, client(CLIENT_ISN, 0, SYN, 0));
+        PacketView data = server(SERVER_ISN + 1, CLIENT_ISN + 1, ACK, 100, 500);
+        assertThat(TcpTracker.track(session, session.reply(), session.original(), data, false, false)).isEqualTo(DropReason.NONE);
+        assertThat(session.original().state()).isEqualTo(TcpHalf.ESTABLISHED);
+        assertThat(session.reply().state()).as("not answered yet").isEqualTo(TcpHalf.NONE);
+        PacketView answer = client(CLIENT_ISN + 1, SERVER_ISN + 101, ACK, 0);
+        assertThat(TcpTracker.track(session, session.original(), session.reply(), answer, false, false)).isEqualTo(DropReason.NONE);
+        assertThat(session.reply().state()).isEqualTo(TcpHalf.ESTABLISHED);
+    }
+
     private void establish() {
         TcpTracker.open(session, client(CLIENT_ISN, 0, SYN, 0));
         assertThat(fromServer(SERVER_ISN, CLIENT_ISN + 1, SYN | ACK, 0)).isEqualTo(DropReason.NONE);
