@@ -85,6 +85,7 @@ public final class Node implements AutoCloseable {
         Clock clock = Clock.SYSTEM;
         createDirectory(config.node().stateDir());
         Path tableDir = PrivateDirectory.make("node.table-dir", config.node().tableDir());
+        TableMemory.check(tableDir);
         Rehearsals rehearsals = Rehearsals.start(tableDir, clock, config.node().rehearsalMs());
         part(FailClosed.engage(forwardingInterfaces(config)));
         KernelNetwork network = part(KernelNetwork.open(config.interfaces().stream().map(Node::wanted).toList()));

@@ -17,6 +17,8 @@ import java.util.stream.Stream;
 
 /** A node of the lab: a namespace with the interfaces left, right and sync, and a JVM of its own in it. */
 public final class LabNode {
+    /** A kernel that was built without them takes no such mount. */
+    private static final Path LARGE_PAGES = Path.of("/sys/kernel/mm/transparent_hugepage");
     private static final Duration READY_LIMIT = Duration.ofMinutes(2);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(15);
 
@@ -129,19 +131,19 @@ public final class LabNode {
         }
     }
 
-    /** What a host has at /sys/fs/bpf and at /dev/shm. */
+    /** What a host has at /sys/fs/bpf, and the tmpfs that node/CONFIGURATION.md wants for the session table. */
     void mountFileSystems() {
-        mount("bpf", bpfFileSystem());
-        mount("tmpfs", memory());
+        mount("bpf", "rw", bpfFileSystem());
+        mount("tmpfs", Files.exists(LARGE_PAGES) ? "huge=within_size" : "rw", memory());
     }
 
-    private static void mount(String type, Path where) {
+    private static void mount(String type, String options, Path where) {
         try {
             Files.createDirectories(where);
         } catch (IOException failed) {
             throw new LabException("cannot make " + where, failed);
         }
-        Command.run("mount", "-t", type, "ambo-lab", where.toString());
+        Command.run("mount", "-t", type, "-o", options, "ambo-lab", where.toString());
     }
 
     /** Keeps its JVM on these processors (as taskset(1) takes them) from the next start on. */
