@@ -206,7 +206,7 @@ final class Setup {
         try (ConntrackRoom _ = ConntrackRoom.forEntries(ENTRIES)) {
             try {
                 if (chosen.contains("conntrackd")) contenders.add(new Conntrackd(Line.build(policy)));
-                if (chosen.contains("ambo")) contenders.add(new Ambo(Line.build(policy)));
+                if (chosen.contains("ambo")) contenders.add(new Ambo(Line.build(policy.withLargePages())));
                 for (Kind kind : kinds) compare(kind, contenders);
                 return report(contenders, directory, json);
             } finally {

@@ -347,7 +347,7 @@ public final class Lab implements AutoCloseable {
     private void configure(Policy policy) {
         writeClusterKey(directory());
         for (LabNode node : nodes()) {
-            node.mountFileSystems();
+            node.mountFileSystems(false);
             node.configure(policy);
         }
     }

@@ -131,10 +131,10 @@ public final class LabNode {
         }
     }
 
-    /** What a host has at /sys/fs/bpf, and the tmpfs that node/CONFIGURATION.md wants for the session table. */
-    void mountFileSystems() {
+    /** What a host has at /sys/fs/bpf, and the tmpfs for the session table. */
+    void mountFileSystems(boolean largePages) {
         mount("bpf", "rw", bpfFileSystem());
-        mount("tmpfs", Files.exists(LARGE_PAGES) ? "huge=within_size" : "rw", memory());
+        mount("tmpfs", largePages && Files.exists(LARGE_PAGES) ? "huge=within_size" : "rw", memory());
     }
 
     private static void mount(String type, String options, Path where) {

@@ -92,7 +92,7 @@ public final class Line implements AutoCloseable {
         a.host().ip(String.join("\n", neighbours));
         Lab.writeClusterKey(LabRegistry.directory(id));
         for (LabNode node : List.of(a, b)) {
-            node.mountFileSystems();
+            node.mountFileSystems(policy.largePages());
             node.configure(policy);
         }
     }
