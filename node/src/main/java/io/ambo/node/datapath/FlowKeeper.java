@@ -124,7 +124,8 @@ final class FlowKeeper implements RedirectTeller.Notes, AutoCloseable {
         boolean[] known = new boolean[1];
         SessionTable.Visitor visitor = (session, record) -> {
             known[0] = !record.has(SessionRecord.CLOSED) && access.joinInto(record);
-            if (known[0]) record.changeLocalFlags(0, SessionRecord.CACHED);
+            // While nobody listened here, a peer may have carried both flows further: the newest of them is not this node's until the kernel has seen more.
+            if (known[0]) record.changeLocalFlags(SessionRecord.ORIGINAL_FOLLOWED | SessionRecord.REPLY_FOLLOWED, SessionRecord.CACHED);
         };
         access.harvest((session, entry) -> {
             known[0] = false;
