@@ -3,7 +3,6 @@ package io.ambo.node;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -52,7 +51,7 @@ final class TableMemory {
             return "The session table is in " + directory
                     + ", which is in no tmpfs: what the kernel writes back to the disk, packets wait for (node.table-dir)";
         }
-        List<String> all = new ArrayList<>(List.of(options.split(",", -1)));
+        List<String> all = List.of(options.split(",", -1));
         if (all.contains("huge=always") || all.contains("huge=within_size")) return null;
         return "The session table is in " + directory + ", whose tmpfs " + mountPoint + " has small pages: mounted with huge=within_size,"
                 + " new sessions take a sixth less of the processors (node.table-dir in node/CONFIGURATION.md)";

@@ -172,9 +172,7 @@ class SessionMergeTest {
     /** Seed 8205 of the simulation: one part had yet to see the last acknowledgement of a connection, the other one had opened the next of these ends. */
     @Test
     void aConnectionThatBothEndsHaveEndedDoesNotTakeOverTheNextOne() {
-        SessionRecord ended = Sessions.session(1, 100).lastSeenMs(10_100);
-        ended.original().raiseState(TcpHalf.CLOSED);
-        ended.reply().raiseState(TcpHalf.FIN);
+        SessionRecord ended = endedBothWays();
         SessionRecord next = Sessions.session(2, 200).lastSeenMs(10_000);
         next.original().raiseState(TcpHalf.ESTABLISHED);
         next.reply().raiseState(TcpHalf.ESTABLISHED);
@@ -188,12 +186,17 @@ class SessionMergeTest {
         assertThat(SessionMerge.merge(copy(next), halfEnded)).as("one end may go on for hours").isEqualTo(REPLACED);
     }
 
-    /** Seed 9297 of the simulation: the SYN-ACK had passed the node that took it for a packet of the last connection. */
-    @Test
-    void theNextConnectionIsThereAsSoonAsItsClientHasAnswered() {
+    private static SessionRecord endedBothWays() {
         SessionRecord ended = Sessions.session(1, 100).lastSeenMs(10_100);
         ended.original().raiseState(TcpHalf.CLOSED);
         ended.reply().raiseState(TcpHalf.FIN);
+        return ended;
+    }
+
+    /** Seed 9297 of the simulation: the SYN-ACK had passed the node that took it for a packet of the last connection. */
+    @Test
+    void theNextConnectionIsThereAsSoonAsItsClientHasAnswered() {
+        SessionRecord ended = endedBothWays();
         SessionRecord next = Sessions.session(2, 200).lastSeenMs(10_000);
         next.original().raiseState(TcpHalf.SYN);
         assertThat(SessionMerge.merge(copy(next), ended)).as("a late copy of a SYN").isEqualTo(REPLACED);

@@ -29,8 +29,9 @@ public final class PassedSyns {
     private final AtomicLongArray notes = new AtomicLongArray(PLACES);
 
     public void note(SessionKey key, PacketView syn) {
+        long hash = key.hash();
         long scale = syn.tcpScale() < 0 ? NO_SCALE : Math.min(syn.tcpScale(), TcpTracker.LARGEST_SCALE);
-        notes.set(place(key), (long) syn.tcpWindow() << WINDOW_AT | scale << SCALE_AT | tag(key) << TAG_AT
+        notes.set(place(hash), (long) syn.tcpWindow() << WINDOW_AT | scale << SCALE_AT | tag(hash) << TAG_AT
                 | Integer.toUnsignedLong(syn.tcpSeq() + 1));
     }
 
@@ -40,9 +41,10 @@ public final class PassedSyns {
      * @return 0 when there is none
      */
     long take(SessionKey key, PacketView synAck) {
-        int place = place(key);
+        long hash = key.hash();
+        int place = place(hash);
         long note = notes.get(place);
-        if (note == NOTHING || (note >>> TAG_AT & (1 << TAG_BITS) - 1) != tag(key)) return NOTHING;
+        if (note == NOTHING || (note >>> TAG_AT & (1 << TAG_BITS) - 1) != tag(hash)) return NOTHING;
         int data = synAck.tcpAck() - (int) note;
         if (data < 0 || data > MOST_DATA) return NOTHING;
         return notes.compareAndSet(place, note, NOTHING) ? note : NOTHING;
@@ -57,7 +59,7 @@ public final class PassedSyns {
         return scale == NO_SCALE ? -1 : scale;
     }
 
-    private static int place(SessionKey key) { return (int) key.hash() & PLACES - 1; }
+    private static int place(long hash) { return (int) hash & PLACES - 1; }
 
-    private static long tag(SessionKey key) { return key.hash() >>> Long.SIZE - TAG_BITS; }
+    private static long tag(long hash) { return hash >>> Long.SIZE - TAG_BITS; }
 }
