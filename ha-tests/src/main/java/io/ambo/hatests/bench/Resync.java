@@ -8,7 +8,6 @@ import io.ambo.hatests.report.BarPlot;
 import io.ambo.hatests.report.Json;
 import io.ambo.hatests.sys.Pause;
 import io.ambo.hatests.traffic.Generator;
-import io.ambo.hatests.traffic.NewFlows;
 import io.ambo.proto.control.Event;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -98,9 +97,9 @@ final class Resync {
                 node.host().sysctl("net.netfilter.nf_conntrack_udp_timeout_stream", "3600");
             }
             ConntrackdHost.start(line.a(), line.b());
-            try (Generator counter = Generator.answering(line, SENDER_CPU); NewFlows source = new NewFlows(line, SENDER_CPU, false)) {
+            try (Generator source = Generator.answering(line, SENDER_CPU)) {
                 fill(name, source, () -> ConntrackdHost.entries(line.a().host()));
-                Traffic traffic = new Traffic(source, counter);
+                Traffic traffic = new Traffic(source);
                 ConntrackdHost.start(line.b(), line.a());
                 Pause.ms(500);
                 long before = ConntrackdHost.entries(line.a().host());
@@ -135,11 +134,11 @@ final class Resync {
         try (Line line = Line.build(policy.withUsualRehearsal())) {
             line.a().start();
             line.a().awaitReady();
-            try (Generator counter = Generator.answering(line, SENDER_CPU); NewFlows source = new NewFlows(line, SENDER_CPU, false)) {
+            try (Generator source = Generator.answering(line, SENDER_CPU)) {
                 fill("Ambo", source, () -> line.a().status().getSessions());
                 List<Outcome> joins = new ArrayList<>();
                 for (int join = 1; join <= JOINS; join++) {
-                    joins.add(join(line, source, counter));
+                    joins.add(join(line, source));
                     progress.printf(Locale.ROOT, "join %d of %d: %.2f s%n", join, JOINS, joins.getLast().ms / 1000.0);
                     if (join < JOINS) forget(line.b());
                 }
@@ -149,8 +148,8 @@ final class Resync {
         }
     }
 
-    private Outcome join(Line line, NewFlows source, Generator counter) {
-        Traffic traffic = new Traffic(source, counter);
+    private Outcome join(Line line, Generator source) {
+        Traffic traffic = new Traffic(source);
         Pause.ms(500);
         long before = line.a().status().getSessions();
         long received = received(line.b());
@@ -183,14 +182,14 @@ final class Resync {
                 .orElseThrow(() -> new LabException("b has told of no " + kind + " " + text + ": " + events)).getWallMs();
     }
 
-    private void fill(String name, NewFlows source, java.util.function.LongSupplier count) {
+    private void fill(String name, Generator source, java.util.function.LongSupplier count) {
         progress.println("filling " + name);
         long deadlineNs = System.nanoTime() + LONGEST_FILL_S * 1_000_000_000L;
         long has = 0;
         while (has < sessions) {
             if (System.nanoTime() > deadlineNs)
                 throw new LabException(name + " has only " + has + " sessions after " + LONGEST_FILL_S + " s");
-            source.run(Math.min(FILL_MS, Math.max(100, (sessions - has) * 1000L / fillRate)), fillRate);
+            source.openNew(false, Math.min(FILL_MS, Math.max(100, (sessions - has) * 1000L / fillRate)), fillRate);
             has = count.getAsLong();
         }
         progress.printf(Locale.ROOT, "%s has %,d sessions%n", name, has);
@@ -198,17 +197,17 @@ final class Resync {
 
     /** New sessions at a steady rate until it is stopped. */
     private static final class Traffic {
-        private final Generator counter;
+        private final Generator source;
         private final long receivedBefore;
         private final CompletableFuture<Void> done;
         private volatile boolean running = true;
         private long sent;
 
-        Traffic(NewFlows source, Generator counter) {
-            this.counter = counter;
-            receivedBefore = counter.received();
+        Traffic(Generator source) {
+            this.source = source;
+            receivedBefore = source.received();
             done = CompletableFuture.runAsync(() -> {
-                while (running) sent += source.run(200, TRAFFIC_PER_SECOND);
+                while (running) sent += source.openNew(false, 200, TRAFFIC_PER_SECOND);
             });
         }
 
@@ -218,7 +217,7 @@ final class Resync {
             Pause.ms(300);
         }
 
-        long lost() { return sent - (counter.received() - receivedBefore); }
+        long lost() { return sent - (source.received() - receivedBefore); }
     }
 
     private static long received(LabNode node) {

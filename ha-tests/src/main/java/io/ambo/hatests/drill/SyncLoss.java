@@ -45,7 +45,7 @@ final class SyncLoss implements Drill {
         lab.server().run("nft", "add table inet drill { chain quiet { type filter hook input priority 0; udp dport " + Generator.SERVER_PORT
                 + " drop; }; }");
         InetSocketAddress server = new InetSocketAddress(Addresses.of(Addresses.SERVER), PORT);
-        try (EchoServer _ = new EchoServer(lab.server(), PORT); NewFlows source = new NewFlows(lab.client(), lab.a(), SENDER_CPU, false)) {
+        try (EchoServer _ = new EchoServer(lab.server(), PORT); NewFlows source = new NewFlows(lab.client(), lab.a(), SENDER_CPU)) {
             run.progress("warming up");
             source.run(WARM_UP_MS, PER_SECOND / 2);
             try (Flood _ = new Flood(source)) {

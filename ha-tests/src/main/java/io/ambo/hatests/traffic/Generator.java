@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -42,6 +43,10 @@ public final class Generator implements AutoCloseable {
     /** Frames that go out together. */
     private static final int BATCH = 64, PACED_BATCH = 32;
     private static final int DRAIN_MS = 30, LARGEST_CALL = 2_000_000;
+    /** New flows: from these addresses of the client, none of which is a node's own; and what one call sends, which no ring on the way is too short for. */
+    private static final int FIRST_NEW_HOST = 100, NEW_FLOWS = 150 * FLOWS_OF_ADDRESS, LARGEST_NEW_CALL = 128, NEW_CALLS_PER_SECOND = 1_000;
+    /** A sender that did not get its processor for longer does not make up for it: that would be another rate. */
+    private static final long LATEST_NS = 1_000_000;
     /** What a paced call sends at most: the ring of a slow path takes it at once. */
     private static final int PACED_CALL = 2_000;
 
@@ -113,6 +118,7 @@ public final class Generator implements AutoCloseable {
     private final int cpu;
     private String serverAddress = Addresses.SERVER;
     private int burst = PACED_CALL;
+    private int nextNew;
 
     /**
      * @param nodeLeftMac  where frames from the client go
@@ -124,11 +130,12 @@ public final class Generator implements AutoCloseable {
         this(client, clientDevice, server, serverDevice, nodeLeftMac, nodeRightMac, cpu, "sink");
     }
 
-    /** Both ends of a line carry TCP handshakes through, that {@link NewFlows} begins; {@link #received} counts complete ones, and datagrams. */
+    /** Both ends of a line carry TCP handshakes through, that {@link #openNew} begins; {@link #received} counts complete ones, and datagrams. */
     public static Generator answering(Line line, int cpu) {
-        return new Generator(line.client(), "eth0", line.server(), "eth0", line.a().host().macOf("left"), line.a().host().macOf("right"),
-                cpu,
-                "answer");
+        Generator generator = new Generator(line.client(), "eth0", line.server(), "eth0", line.a().host().macOf("left"),
+                line.a().host().macOf("right"), cpu, "answer");
+        generator.keepInDispatcher();
+        return generator;
     }
 
     private Generator(NetworkNamespace client, String clientDevice, NetworkNamespace server, String serverDevice, long nodeLeftMac,
@@ -144,6 +151,15 @@ public final class Generator implements AutoCloseable {
         tallies = arena.allocate((long) TALLY_SIZE * Bpf.possibleCpus(), 8);
         clientIndex = attach(client, clientDevice, receiver);
         serverIndex = attach(server, serverDevice, receiver);
+    }
+
+    /**
+     * A program that runs on live frames is put into the kernel's dispatcher for each call, and each time all processors are waited for (25 ms), unless it is there already, because some interface has it. So it gets one
+     * of its own, on which nothing ever comes in.
+     */
+    private void keepInDispatcher() {
+        client.ip("link add name hold type veth peer name hold-peer");
+        attach(client, "hold", "generate");
     }
 
     /** Puts the bare redirect between two interfaces of a host, in both directions: a forwarder that does nothing else. */
@@ -213,6 +229,42 @@ public final class Generator implements AutoCloseable {
         paced(new Load(flows, TCP, 0, NO_STAMPS, SYN), false, CLIENT_SEQ - 1, 0, perSecond);
         paced(new Load(flows, TCP, 0, NO_STAMPS, SYN | ACK), true, SERVER_SEQ - 1, CLIENT_SEQ, perSecond);
         paced(new Load(flows, TCP, 0, NO_STAMPS, ACK), false, CLIENT_SEQ, SERVER_SEQ, perSecond);
+    }
+
+    /**
+     * Begins sessions that never were before, at a steady pace, by a SYN or by a datagram each. Comes before all other threads, and sleeps between its calls: as if it had a processor of its own.
+     *
+     * @return how many
+     */
+    public synchronized long openNew(boolean tcp, long durationMs, int perSecond) {
+        int protocol = tcp ? TCP : UDP;
+        Load load = new Load(NEW_FLOWS, protocol, tcp ? 0 : SHORTEST - HEADERS_UDP, NO_STAMPS, tcp ? SYN : 0);
+        setPlan(load, false, CLIENT_SEQ - 1, 0);
+        int base = ByteBuffer.wrap(Addresses.of(Addresses.CLIENT).getAddress()).getInt() & ~0xFF;
+        plan.set(ValueLayout.JAVA_INT, CLIENT, base + FIRST_NEW_HOST);
+        plan.set(ValueLayout.JAVA_INT, FLOW, nextNew);
+        check(Bpf.update(object.map("plans"), zero, plan, Bpf.ANY));
+        long total = perSecond * durationMs / 1000;
+        int call = Math.clamp(perSecond / NEW_CALLS_PER_SECOND, 1, LARGEST_NEW_CALL);
+        byte[] frame = new byte[SHORTEST];
+        client.call(() -> {
+            Libc.pinThread(cpu);
+            Libc.realTime(true);
+            try {
+                long dueNs = System.nanoTime();
+                for (long sent = 0; sent < total; sent += call) {
+                    for (long left = dueNs - System.nanoTime(); left > 0; left = dueNs - System.nanoTime()) LockSupport.parkNanos(left);
+                    dueNs = Math.max(dueNs, System.nanoTime() - LATEST_NS) + call * 1_000_000_000L / perSecond;
+                    LiveFrames.run(object.program("generate"), frame, clientIndex, call, call);
+                }
+            } finally {
+                Libc.realTime(false);
+            }
+            return null;
+        });
+        long sent = (total + call - 1) / call * call;
+        nextNew = (int) ((nextNew + sent) % NEW_FLOWS);
+        return sent;
     }
 
     private void paced(Load load, boolean reverse, int seq, int ack, int perSecond) {

@@ -2,7 +2,6 @@ package io.ambo.hatests.traffic;
 
 import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.LabNode;
-import io.ambo.hatests.lab.Line;
 import io.ambo.hatests.lab.NetworkNamespace;
 import io.ambo.hatests.sys.Libc;
 import io.ambo.hatests.sys.PacketSocket;
@@ -13,14 +12,9 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 
-/**
- * Datagrams or SYNs from the client of a line, each of a flow that was never seen before, at a steady pace: what opens sessions. {@link Generator#answering}
- * carries the handshakes through, and counts.
- */
+/** Datagrams, each of a flow that was never seen before, at a steady pace, where {@link Generator#openNew} cannot send: through a switch, which takes no frames from XDP. */
 public final class NewFlows implements AutoCloseable {
-    private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40,
-            TCP_CHECKSUM = 50,
-            WINDOW = 65_535;
+    private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40;
     private static final int FIRST_PORT = 10_000, FLOWS_OF_ADDRESS = 50_000, BATCH = 16;
     private static final long LATEST_NS = 1_000_000;
     /** Last byte of the client's addresses; none is a node's own. */
@@ -29,29 +23,23 @@ public final class NewFlows implements AutoCloseable {
 
     private final NetworkNamespace client;
     private final int cpu;
-    private final boolean tcp;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment[] frames = new MemorySegment[BATCH];
     private final PacketSocket wire;
     private long next;
 
     /**
-     * Through the node a of a line.
+     * From this host, whose interface is eth0, through that node. Nobody answers: the server's {@link Generator#SERVER_PORT} is the caller's business.
      *
      * @param cpu that sends
-     * @param tcp SYNs instead of datagrams
      */
-    public NewFlows(Line line, int cpu, boolean tcp) { this(line.client(), line.a(), cpu, tcp); }
-
-    /** From this host, whose interface is eth0, through that node. Nobody answers what is not meant to be answered: the server's {@link Generator#SERVER_PORT} is the caller's business. */
-    public NewFlows(NetworkNamespace client, LabNode through, int cpu, boolean tcp) {
+    public NewFlows(NetworkNamespace client, LabNode through, int cpu) {
         this.client = client;
-        this.tcp = tcp;
         this.cpu = cpu;
         Frames.Ends ends = new Frames.Ends(client.macOf("eth0"), through.host().macOf("left"), Addresses.of(Addresses.CLIENT),
                 FIRST_PORT, Addresses.of(Addresses.SERVER), Generator.SERVER_PORT);
-        byte[] frame = tcp ? Frames.tcp(ends, Frames.SYN, 0, 0, WINDOW, new byte[0]) : Frames.udp(ends, new byte[FRAME - HEADERS]);
-        if (!tcp) Arrays.fill(frame, UDP_CHECKSUM, UDP_CHECKSUM + 2, (byte) 0);
+        byte[] frame = Frames.udp(ends, new byte[FRAME - HEADERS]);
+        Arrays.fill(frame, UDP_CHECKSUM, UDP_CHECKSUM + 2, (byte) 0);
         for (int i = 0; i < BATCH; i++) frames[i] = arena.allocateFrom(ValueLayout.JAVA_BYTE, frame);
         wire = client.call(() -> PacketSocket.sender("eth0"));
     }
@@ -97,10 +85,6 @@ public final class NewFlows implements AutoCloseable {
         int host = FIRST_HOST + (int) (next / FLOWS_OF_ADDRESS) % HOSTS;
         int after = base | host;
         int port = (int) (FIRST_PORT + next % FLOWS_OF_ADDRESS);
-        if (tcp) {
-            replace(frame, TCP_CHECKSUM, before, after);
-            replace(frame, TCP_CHECKSUM, Short.toUnsignedInt(frame.get(SHORT, SOURCE_PORT)), port);
-        }
         replace(frame, IP_CHECKSUM, before, after);
         frame.set(SHORT, address, (short) after);
         frame.set(SHORT, SOURCE_PORT, (short) port);
