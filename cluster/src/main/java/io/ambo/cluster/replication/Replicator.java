@@ -47,6 +47,8 @@ public final class Replicator implements AutoCloseable {
     /** A round of so many deltas means some 100,000 a second. Then it pays to wait for a session's next delta, which makes this one superfluous. */
     private static final int MULTITUDE = 32;
     private static final long GATHER_LONGER_NS = 1_000_000;
+    /** Among so many deltas that wait, a later one is looked for that makes an earlier one superfluous; more than a message holds. */
+    private static final int WINDOW = 1024;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 300;
     /** A peer that has just started would lose most of what comes faster, and ask for it again and again. */
@@ -84,6 +86,8 @@ public final class Replicator implements AutoCloseable {
     private final long[] tickets;
     private int ticketCount;
     private int firstRing;
+    /** The last message was full, and more waited. */
+    private boolean leftSome;
     /** Written by the replicator thread. */
     private volatile long batches;
     private long rounds;
@@ -120,9 +124,9 @@ public final class Replicator implements AutoCloseable {
         for (int worker = 0; worker < publishers.length; worker++) {
             publishers[worker] = new Publisher(rings[worker], counters.newRow());
         }
-        latest = new int[Integer.highestOneBit(deltasPerBatch) * 4];
-        superseded = new boolean[deltasPerBatch];
-        tickets = new long[2 * deltasPerBatch * rings.length];
+        latest = new int[2 * WINDOW];
+        superseded = new boolean[WINDOW];
+        tickets = new long[2 * deltasPerBatch];
     }
 
     public void start() { thread.start(); }
@@ -203,6 +207,7 @@ public final class Replicator implements AutoCloseable {
         int work = directed != null ? addWinners(directed) : sendWinners();
         writer.clear();
         ticketCount = 0;
+        leftSome = false;
         long nowMs = clock.monotonicMs();
         for (int i = 0; i < rings.length; i++) {
             int worker = (firstRing + i) % rings.length;
@@ -267,7 +272,7 @@ public final class Replicator implements AutoCloseable {
                 int work = doWork();
                 if (work == 0 && practise() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
                 else if (work == 0) LockSupport.parkNanos(this, PRACTICE_INTERVAL_NS);
-                else if (gathered() >= CROWD && gathered() < deltasPerBatch)
+                else if (gathered() >= CROWD && !leftSome)
                     LockSupport.parkNanos(this, gathered() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
@@ -287,8 +292,8 @@ public final class Replicator implements AutoCloseable {
 
     private int drain(int worker, long nowMs) {
         DeltaRing ring = rings[worker];
-        int waiting = Math.min(ring.waiting(), deltasPerBatch - gathered());
-        if (waiting <= 0) return 0;
+        int waiting = Math.min(ring.waiting(), WINDOW);
+        if (waiting == 0) return 0;
         if (!peers) {
             ring.release(waiting);
             return waiting;
@@ -310,10 +315,11 @@ public final class Replicator implements AutoCloseable {
             taken++;
         }
         ring.release(taken);
+        leftSome |= taken < waiting || waiting == WINDOW;
         return taken;
     }
 
-    private boolean isFull() { return directed != null ? directed.full() : writer.full(); }
+    private boolean isFull() { return gathered() >= deltasPerBatch || (directed != null ? directed.full() : writer.full()); }
 
     /**
      * Finds the deltas that a later one of the same session in the same ring includes. Only within a ring: what two workers wrote has no order here. A delta
@@ -322,8 +328,9 @@ public final class Replicator implements AutoCloseable {
     private void markSuperseded(DeltaRing ring, int waiting) {
         Arrays.fill(superseded, 0, waiting, false);
         if (waiting == 1) return;
-        Arrays.fill(latest, -1);
-        int mask = latest.length - 1;
+        int places = 4 * Integer.highestOneBit(waiting - 1);
+        Arrays.fill(latest, 0, places, -1);
+        int mask = places - 1;
         for (int i = 0; i < waiting; i++) {
             int at = (int) ring.key(i).hash() & mask;
             while (latest[at] >= 0 && !ring.sameKey(latest[at], i)) at = (at + 1) & mask;

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SyncReceiver {
     private static final Logger LOG = LogManager.getLogger();
+    /** Sessions that are loaded together, before they are merged. */
+    private static final int FORESIGHT = 32;
     /** A session that ends so soon may be there on one node and gone on the other, and both are right. */
     private static final long ABOUT_TO_END_MS = 2000;
 
@@ -180,6 +182,7 @@ public final class SyncReceiver {
         observeTimes(batch);
         boolean gap = advance(desk, sender, nowMs);
         for (int i = 0; i < batch.count(); i++) {
+            if (i % FORESIGHT == 0) foresee(batch, i);
             SessionTable.Merge outcome = merge(desk, sender, i);
             // Asked after the merge: a worker parks first and looks again then, so that one of the two sees the other.
             if (awaitsDeltas(desk) && outcome != SessionTable.Merge.FULL) tellApplied(desk, batch.key(i));
@@ -202,6 +205,7 @@ public final class SyncReceiver {
         int inserted = 0;
         int replaced = 0;
         for (int i = 0; i < chunk.count(); i++) {
+            if (i % FORESIGHT == 0) foresee(chunk, i);
             SessionRecord record = chunk.record(i);
             boolean quiet = record.lastSeenMs() < quietBeforeMs && record.expiresInMs(nowMs) > ABOUT_TO_END_MS
                     && !record.has(SessionRecord.CLOSED);
@@ -246,6 +250,11 @@ public final class SyncReceiver {
         } catch (RuntimeException e) {
             onListenerFailure(desk, e);
         }
+    }
+
+    private void foresee(DeltaReader message, int from) {
+        for (int i = from; i < Math.min(from + FORESIGHT, message.count()); i++) table.expect(message.key(i));
+        table.fetch();
     }
 
     private void observeTimes(DeltaReader message) {

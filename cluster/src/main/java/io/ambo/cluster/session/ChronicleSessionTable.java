@@ -43,7 +43,7 @@ public final class ChronicleSessionTable implements SessionTable {
     /** Sessions and claims. */
     private final AtomicLong entries = new AtomicLong();
     private final AtomicLong claims = new AtomicLong();
-    private final ThreadLocal<Access> access = ThreadLocal.withInitial(Access::new);
+    private final ThreadLocal<Access> access = ThreadLocal.withInitial(this::newAccess);
 
     private ChronicleSessionTable(TableFile file, long capacity) {
         this.file = file;
@@ -258,6 +258,17 @@ public final class ChronicleSessionTable implements SessionTable {
     }
 
     @Override
+    public void expect(SessionKey key) { access.get().foresight.expect(key); }
+
+    @Override
+    public void fetch() { access.get().foresight.fetch(); }
+
+    /** For a test of {@link Foresight}. */
+    ChronicleMap<byte[], byte[]> map() { return map; }
+
+    private Access newAccess() { return new Access(map); }
+
+    @Override
     public long claims() { return claims.get(); }
 
     @Override
@@ -401,6 +412,7 @@ public final class ChronicleSessionTable implements SessionTable {
         private final SessionKey claimant = new SessionKey();
         private final SessionKey other = new SessionKey();
         private final SessionRecord copy = new SessionRecord();
+        private final Foresight foresight;
         /** What sessions had claimed that a sweep has taken out. */
         private SessionKey[] freedEnds = grown(new SessionKey[0]);
         private SessionKey[] freedSessions = grown(new SessionKey[0]);
@@ -411,7 +423,10 @@ public final class ChronicleSessionTable implements SessionTable {
         private int removed;
         private boolean busy;
 
-        private Access() { store.set(scratch.address(), scratch.byteSize()); }
+        private Access(ChronicleMap<byte[], byte[]> map) {
+            store.set(scratch.address(), scratch.byteSize());
+            foresight = new Foresight(MEMORY, map);
+        }
 
         private Access begin(SessionKey wanted) {
             begin();

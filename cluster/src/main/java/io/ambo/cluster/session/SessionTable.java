@@ -85,6 +85,15 @@ public interface SessionTable extends AutoCloseable {
     /** Translated sessions, about. */
     long claims();
 
+    /**
+     * The calling thread will ask for this session soon, and for others that it names before {@link #fetch}. A hint: a burst of look-ups is faster then, as they wait for memory together and not one after the
+     * other.
+     */
+    default void expect(SessionKey key) {}
+
+    /** Loads what is expected. */
+    default void fetch() {}
+
     /** How many slices a whole sweep has. A slice is small (hundreds of entries), so that one call is a bounded piece of work. */
     int slices();
 

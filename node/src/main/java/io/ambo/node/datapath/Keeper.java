@@ -17,7 +17,7 @@ import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 
 /**
- * Sweeps the session table, a bounded number of slices each turn and all of it in about a second, or longer when that would be more than a twentieth of the
+ * Sweeps the session table, a bounded number of slices each turn and all of it in about a second, or longer when that would be more than a fiftieth of the
  * thread's time: ends sessions that timed out, forgets tombstones, and counts what the limits need. A thread of its own, so that packets never wait for it longer than for the lock of one slice.
  *
  * <p>The owner ends a session and tells the peers by a delta; who is not the owner waits for that, see {@link SessionExpiry}.
@@ -27,7 +27,7 @@ final class Keeper implements SessionTable.Sweep, AutoCloseable {
     private static final long TURN_NS = 10_000_000;
     private static final int TURNS_PER_SWEEP = 100;
     /** A turn is followed by so many times its length of rest: a sweep that is slow (a large table, a JVM that has just started) takes longer, not more. */
-    private static final int REST = 19;
+    private static final int REST = 49;
     /** What a node waits beyond the timeout for an owner that has left the view; see {@link SessionExpiry}. */
     private static final long GRACE_MS = 30_000;
 

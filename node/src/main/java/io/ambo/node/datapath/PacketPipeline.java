@@ -7,9 +7,11 @@ import io.ambo.cluster.session.SessionKey;
 import io.ambo.cluster.session.SessionTable;
 import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
+import io.ambo.node.io.FrameBatch;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Ends;
 import io.ambo.node.packet.Fragments;
+import io.ambo.node.packet.Glance;
 import io.ambo.node.packet.PacketView;
 import io.ambo.node.packet.Parser;
 import io.ambo.node.packet.RateLimiter;
@@ -18,6 +20,8 @@ import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.routing.DataInterface;
 import io.ambo.node.routing.NextHop;
 import io.ambo.node.routing.Routes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,7 +67,11 @@ final class PacketPipeline {
     private final SessionKey key = new SessionKey();
     /** The ends that the packet came with. */
     private final SessionKey handedEnds = new SessionKey();
+    private final SessionKey glanced = new SessionKey();
     private final NextHop hop = new NextHop();
+    /** So that the compiler must load what there is no other use for. */
+    @SuppressWarnings("UnusedVariable")
+    private long foreseen;
     private Policy policy;
     private long nowNs;
     private long nowMs;
@@ -109,6 +117,19 @@ final class PacketPipeline {
     void policy(Policy newPolicy) {
         policy = newPolicy;
         step.policy(newPolicy);
+    }
+
+    /**
+     * A burst has come in, that {@link #process} will take: what it needs of the session table is loaded for all at once. So the look-ups of a burst do not wait for memory one after the other, which
+     * would make a worker slower the more it has to catch up with.
+     */
+    void foresee(FrameBatch burst, int size) {
+        MemorySegment memory = io.memory();
+        long firstWords = 0;
+        for (int i = 0; i < size; i++) firstWords += memory.get(ValueLayout.JAVA_LONG_UNALIGNED, burst.address(i));
+        foreseen += firstWords;
+        for (int i = 0; i < size; i++) if (Glance.writeKey(memory, burst.address(i), burst.length(i), glanced)) sessions.expect(glanced);
+        sessions.fetch();
     }
 
     /** Takes a frame that has just come in. It belongs to the pipeline from here on. */

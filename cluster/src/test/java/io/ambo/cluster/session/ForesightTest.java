@@ -1,0 +1,44 @@
+package io.ambo.cluster.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.ambo.cluster.time.Clock;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ForesightTest {
+    private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    private static final int SESSIONS = 20_000;
+    @TempDir
+    private Path dir;
+
+    @Test
+    void itKnowsWhereTheTableKeepsItsEntries() {
+        try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
+            for (int i = 0; i < SESSIONS; i++) table.insert(Sessions.key(i), Sessions.session(1, 100));
+            Foresight foresight = new Foresight(MEMORY, table.map());
+            int known = 0;
+            for (int i = 0; i < SESSIONS; i++) {
+                long[] actual = new long[1];
+                table.update(Sessions.key(i), (key, session) -> actual[0] = key.offset());
+                foresight.expect(Sessions.key(i));
+                foresight.fetch();
+                if (foresight.entriesAfterFetch(1)[0] == actual[0]) known++;
+            }
+            // The others stand at a later place of the index than their first.
+            assertThat(known).isGreaterThan(SESSIONS / 2);
+        }
+    }
+
+    @Test
+    void whatIsNotThereIsNotLookedFor() {
+        try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
+            Foresight foresight = new Foresight(MEMORY, table.map());
+            for (int i = 0; i < 3 * Foresight.MOST; i++) foresight.expect(Sessions.key(i));
+            foresight.fetch();
+            assertThat(foresight.entriesAfterFetch(Foresight.MOST)).containsOnly(0);
+        }
+    }
+}
