@@ -22,7 +22,7 @@ import java.util.TreeMap;
  * Ambo. Both on the same topology in one run, by turns, the rate rising; counted is what came through, and what the peer had a second after.
  */
 final class Setup {
-    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 7_000_000, SENDER_CPU = 0, LEAST = 3;
+    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 7_000_000, SENDER_CPU = 0, WORKER_CPU = 1, LEAST = 3;
     /** Both have had this much to do before anything counts: a JVM compiles what is used. */
     private static final int WARM_UP_RATE = 20_000;
     /** A contender that fails at this many rates in a row has had its turn. */
@@ -189,8 +189,8 @@ final class Setup {
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0 }
                 timeouts: { udp: { single: 1h, multiple: 1h }, tcp: { opening: 5m } }
-                datapath: { packet-memory: 256MiB }
-                """.formatted(ENTRIES));
+                datapath: { packet-memory: 256MiB, cpus: [%d] }
+                """.formatted(ENTRIES, WORKER_CPU));
         try (ConntrackRoom _ = ConntrackRoom.forEntries(ENTRIES)) {
             for (Kind kind : kinds) {
                 progress.println(kind + ": building the pairs");

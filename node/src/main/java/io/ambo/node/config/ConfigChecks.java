@@ -42,6 +42,7 @@ final class ConfigChecks {
     void run() {
         checkNode();
         checkInterfaces();
+        checkCpus();
         checkCluster();
         checkTombstones();
         checkKeyFile();
@@ -115,6 +116,14 @@ final class ConfigChecks {
             problem("datapath.workers", device.name() + " has " + device.receiveQueues() + " receive queues, and each needs a worker",
                     "workers: auto, or ethtool -L " + device.name() + " combined " + workers);
         }
+    }
+
+    private void checkCpus() {
+        List<Integer> cpus = config.datapath().cpus();
+        for (int i = 0; i < cpus.size(); i++)
+            if (!host.hasCpu(cpus.get(i)) && !reading.isWrong("datapath.cpus[" + i + "]"))
+                problem("datapath.cpus[" + i + "]", "is no processor that Ambo may use here",
+                        "see `nproc --all`, and AllowedCPUs= of its systemd unit");
     }
 
     private void checkCluster() {

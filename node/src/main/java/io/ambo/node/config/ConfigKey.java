@@ -67,6 +67,8 @@ record ConfigKey(String path, Apply apply, Function<Config, String> text) {
             new ConfigKey("limits.icmp-errors-per-second", Apply.RESTART, c -> Integer.toString(c.limits().icmpErrorsPerSecond())),
             new ConfigKey("datapath.workers", Apply.RESTART,
                     c -> c.datapath().workers() == DatapathConfig.WORKERS_AUTO ? "auto" : Integer.toString(c.datapath().workers())),
+            new ConfigKey("datapath.cpus", Apply.RESTART,
+                    c -> c.datapath().cpus().isEmpty() ? "any" : c.datapath().cpus().toString()),
             new ConfigKey("datapath.xdp-mode", Apply.RESTART, c -> Units.word(c.datapath().xdpMode())),
             new ConfigKey("datapath.fast-path", Apply.RESTART, c -> Boolean.toString(c.datapath().fastPath())),
             new ConfigKey("datapath.fast-path-after", Apply.RESTART, c -> Integer.toString(c.datapath().fastPathAfter())),

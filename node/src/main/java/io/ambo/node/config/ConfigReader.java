@@ -25,6 +25,7 @@ final class ConfigReader {
     static final String DEFAULT_TABLE_DIR = "/dev/shm/ambo";
     static final String DEFAULT_PIN_DIR = "/sys/fs/bpf/ambo";
     private static final int FIRST_NAT_PORT = 1024, LARGEST_POOL_BITS = 8;
+    private static final int CPU_MAX = 1023;
     private static final String DAY_LIMIT = "24d";
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
     private static final Pattern INTERFACE_NAME = Pattern.compile("[^\\s/:]{1,15}");
@@ -231,10 +232,11 @@ final class ConfigReader {
         return new LimitConfig(sessions, perSource, parked, pendingNeighbour, fragments, icmpErrors, redirects, flows);
     }
 
-    private static DatapathConfig readDatapath(Section section) {
+    private DatapathConfig readDatapath(Section section) {
         Value workersValue = section.value("workers");
         boolean auto = workersValue.text("auto").equals("auto");
         int workers = auto ? DatapathConfig.WORKERS_AUTO : workersValue.count(DatapathConfig.WORKERS_AUTO, 1, 64);
+        List<Integer> cpus = cpus(section.value("cpus"));
         XdpMode xdpMode = section.value("xdp-mode").oneOf(XdpMode.class, XdpMode.AUTO);
         Value memoryValue = section.value("packet-memory");
         int memory = memoryValue.size("32MiB", "4MiB", "1GiB");
@@ -243,7 +245,17 @@ final class ConfigReader {
         int fastPathAfter = section.value("fast-path-after").count(8, 1, 1_000_000);
         int surviveMs = section.value("survive").durationMs("10m", "1s", DAY_LIMIT);
         section.close();
-        return new DatapathConfig(workers, xdpMode, memory, fastPath, fastPathAfter, surviveMs);
+        return new DatapathConfig(workers, cpus, xdpMode, memory, fastPath, fastPathAfter, surviveMs);
+    }
+
+    private List<Integer> cpus(Value value) {
+        List<Integer> cpus = new ArrayList<>();
+        for (Value item : value.items()) {
+            int cpu = item.count(0, 0, CPU_MAX);
+            if (!reading.isWrong(item.key()) && cpus.contains(cpu)) item.problem("stands here twice", "remove one of them");
+            cpus.add(cpu);
+        }
+        return cpus;
     }
 
     private static LoggingConfig readLogging(Section section) {

@@ -47,6 +47,9 @@ public interface HostFacts {
 
     boolean groupExists(String name);
 
+    /** Whether threads of a process like this one may run on that processor. */
+    boolean hasCpu(int cpu);
+
     /** Another host than this one. */
     HostFacts UNKNOWN = new HostFacts() {
         @Override
@@ -60,5 +63,8 @@ public interface HostFacts {
 
         @Override
         public boolean groupExists(String name) { return false; }
+
+        @Override
+        public boolean hasCpu(int cpu) { return true; }
     };
 }

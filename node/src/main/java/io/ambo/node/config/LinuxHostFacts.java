@@ -22,6 +22,8 @@ import java.util.stream.Stream;
 
 /** This host, as its kernel shows it to a process in this network namespace. Each call looks again. */
 public final class LinuxHostFacts implements HostFacts {
+    private static final Path STATUS = Path.of("/proc/self/status");
+    private static final String CPUS_ALLOWED = "Cpus_allowed_list:";
     private static final Path VLANS = Path.of("/proc/net/vlan/config");
     private static final Path INTERFACES = Path.of("/sys/class/net");
     private static final int KEY_READ_MAX_BYTES = 128 << 10;
@@ -73,6 +75,20 @@ public final class LinuxHostFacts implements HostFacts {
             return false;
         } catch (IOException e) {
             throw new UncheckedIOException("cannot look up group " + name, e);
+        }
+    }
+
+    @Override
+    public boolean hasCpu(int cpu) {
+        try (Stream<String> lines = Files.lines(STATUS)) {
+            String allowed = lines.filter(line -> line.startsWith(CPUS_ALLOWED)).findFirst().orElse(CPUS_ALLOWED);
+            for (String range : allowed.substring(CPUS_ALLOWED.length()).strip().split(",", -1)) {
+                String[] ends = range.split("-", 2);
+                if (!range.isEmpty() && cpu >= Integer.parseInt(ends[0]) && cpu <= Integer.parseInt(ends[ends.length - 1])) return true;
+            }
+            return false;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + STATUS, e);
         }
     }
 

@@ -149,7 +149,9 @@ public final class Datapath implements AutoCloseable {
             RedirectSocket socket = redirects.newSocket();
             FastPath fastPath = fast ? flows.forThread(config.datapath().fastPathAfter()) : FastPath.NONE;
             Redirection redirection = redirectMode ? new MemberRedirection(cluster, socket, fastPath, flows, teller) : Redirection.NONE;
-            workers.add(new Worker(number, clock, umem, sockets, socket, counters.newRow(),
+            List<Integer> cpus = config.datapath().cpus();
+            int cpu = cpus.isEmpty() ? Worker.ANY_CPU : cpus.get(number % cpus.size());
+            workers.add(new Worker(number, cpu, clock, umem, sockets, socket, counters.newRow(),
                     io -> new PacketPipeline(
                             new WorkerContext(io, network.newRoutes(), sessions, cluster.publisher(index),
                                     new MemberStrays(cluster, socket::send), redirection, fastPath, counts, passedSyns, identity,

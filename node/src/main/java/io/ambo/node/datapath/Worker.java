@@ -9,6 +9,8 @@ import io.ambo.node.io.Umem;
 import io.ambo.node.io.XskSocket;
 import io.ambo.node.redirect.HandedFrame;
 import io.ambo.node.redirect.RedirectSocket;
+import io.ambo.node.sys.Errno;
+import io.ambo.node.sys.Scheduling;
 import io.ambo.node.sys.SysException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -35,6 +37,7 @@ import org.apache.logging.log4j.Logger;
  */
 final class Worker implements PacketIo, AutoCloseable {
     private static final Logger LOG = LogManager.getLogger();
+    static final int ANY_CPU = -1;
     private static final int BURST = 64;
     private static final int MESSAGES_PER_TURN = 256;
     private static final int RING_BYTES = 256 * 1024;
@@ -47,6 +50,7 @@ final class Worker implements PacketIo, AutoCloseable {
     private record Lane(int port, XskSocket socket, XskSocket.Statistics counted) {}
 
     private final String name;
+    private final int cpu;
     private final Clock clock;
     private final Umem umem;
     private final Poller poller;
@@ -67,13 +71,15 @@ final class Worker implements PacketIo, AutoCloseable {
     private volatile boolean running = true;
 
     /**
-     * Starts the thread, without sockets yet: see {@link #addSocket}.
+     * Makes the thread, without sockets yet: see {@link #addSocket}.
      *
+     * @param cpu   processor that the thread runs on, or {@link #ANY_CPU}
      * @param parts what the pipeline needs, once this worker's packet memory is known
      */
-    Worker(int number, Clock clock, Umem umem, int maxSockets, RedirectSocket redirected, CounterBank<NodeCounter>.Row counters,
+    Worker(int number, int cpu, Clock clock, Umem umem, int maxSockets, RedirectSocket redirected, CounterBank<NodeCounter>.Row counters,
             Function<PacketIo, PacketPipeline> parts) {
         this.counters = counters;
+        this.cpu = cpu;
         name = "ambo-worker-" + number;
         this.clock = clock;
         this.umem = umem;
@@ -210,6 +216,7 @@ final class Worker implements PacketIo, AutoCloseable {
 
     private void run() {
         try {
+            if (cpu != ANY_CPU) pin();
             while (running) {
                 int work = doWork();
                 poller.idle(work, Math.min(pipeline.nextTimerInNs(), LONGEST_BLOCK_NS));
@@ -223,6 +230,12 @@ final class Worker implements PacketIo, AutoCloseable {
             redirected.close();
             ended.countDown();
         }
+    }
+
+    /** The check of the config has found the processor. It may have gone since, which is no reason to forward nothing. */
+    private void pin() {
+        int errno = Scheduling.pinThisThread(cpu);
+        if (errno != 0) LOG.error("{} runs anywhere: processor {} of datapath.cpus cannot be had ({})", name, cpu, Errno.text(errno));
     }
 
     private int runCommands() {

@@ -43,7 +43,8 @@ class ConfigLoaderTest {
         assertThat(config.timeouts()).isEqualTo(new TimeoutConfig(30_000, 7_200_000, 120_000, 10_000, 30_000, 120_000, 10_000, 120_000));
         assertThat(config.cluster().parkNs()).isEqualTo(10_000_000);
         assertThat(config.cluster().transport()).isEqualTo(Transport.UDP);
-        assertThat(config.datapath()).isEqualTo(new DatapathConfig(DatapathConfig.WORKERS_AUTO, XdpMode.AUTO, 32 << 20, true, 8, 600_000));
+        assertThat(config.datapath())
+                .isEqualTo(new DatapathConfig(DatapathConfig.WORKERS_AUTO, List.of(), XdpMode.AUTO, 32 << 20, true, 8, 600_000));
     }
 
     @Test

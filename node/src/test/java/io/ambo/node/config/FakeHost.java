@@ -40,6 +40,9 @@ final class FakeHost implements HostFacts {
     @Override
     public boolean groupExists(String name) { return name.equals("ambo"); }
 
+    @Override
+    public boolean hasCpu(int cpu) { return cpu < 8; }
+
     private static InetAddress address(String text) {
         try {
             return InetAddress.getByName(text);
