@@ -263,7 +263,7 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public void fetch() { access.get().foresight.fetch(); }
 
-    /** For a test of {@link Foresight}. */
+    /** For a test of {@link ChronicleForesight}. */
     ChronicleMap<byte[], byte[]> map() { return map; }
 
     private Access newAccess() { return new Access(map); }
@@ -412,7 +412,7 @@ public final class ChronicleSessionTable implements SessionTable {
         private final SessionKey claimant = new SessionKey();
         private final SessionKey other = new SessionKey();
         private final SessionRecord copy = new SessionRecord();
-        private final Foresight foresight;
+        private final ChronicleForesight foresight;
         /** What sessions had claimed that a sweep has taken out. */
         private SessionKey[] freedEnds = grown(new SessionKey[0]);
         private SessionKey[] freedSessions = grown(new SessionKey[0]);
@@ -425,7 +425,7 @@ public final class ChronicleSessionTable implements SessionTable {
 
         private Access(ChronicleMap<byte[], byte[]> map) {
             store.set(scratch.address(), scratch.byteSize());
-            foresight = new Foresight(MEMORY, map);
+            foresight = new ChronicleForesight(MEMORY, map);
         }
 
         private Access begin(SessionKey wanted) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Nothing depends on it: what is read is thrown away, whatever it was, and no lock is taken. It must only know where Chronicle Map keeps things, which a test compares. For one thread.
  */
-final class Foresight {
+final class ChronicleForesight {
     /** Keys that are looked for together. */
     static final int MOST = 64;
 
@@ -43,7 +43,7 @@ final class Foresight {
     @SuppressWarnings("UnusedVariable")
     private long seen;
 
-    Foresight(MemorySegment memory, ChronicleMap<byte[], byte[]> map) {
+    ChronicleForesight(MemorySegment memory, ChronicleMap<byte[], byte[]> map) {
         this.memory = memory;
         this.map = map instanceof VanillaChronicleHash<?, ?, ?, ?> inner ? inner : null;
         entriesOffset = this.map == null

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class ForesightTest {
+class ChronicleForesightTest {
     private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
     private static final int SESSIONS = 20_000;
     @TempDir
@@ -18,7 +18,7 @@ class ForesightTest {
     void itKnowsWhereTheTableKeepsItsEntries() {
         try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
             for (int i = 0; i < SESSIONS; i++) table.insert(Sessions.key(i), Sessions.session(1, 100));
-            Foresight foresight = new Foresight(MEMORY, table.map());
+            ChronicleForesight foresight = new ChronicleForesight(MEMORY, table.map());
             int known = 0;
             for (int i = 0; i < SESSIONS; i++) {
                 long[] actual = new long[1];
@@ -35,10 +35,10 @@ class ForesightTest {
     @Test
     void whatIsNotThereIsNotLookedFor() {
         try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
-            Foresight foresight = new Foresight(MEMORY, table.map());
-            for (int i = 0; i < 3 * Foresight.MOST; i++) foresight.expect(Sessions.key(i));
+            ChronicleForesight foresight = new ChronicleForesight(MEMORY, table.map());
+            for (int i = 0; i < 3 * ChronicleForesight.MOST; i++) foresight.expect(Sessions.key(i));
             foresight.fetch();
-            assertThat(foresight.entriesAfterFetch(Foresight.MOST)).containsOnly(0);
+            assertThat(foresight.entriesAfterFetch(ChronicleForesight.MOST)).containsOnly(0);
         }
     }
 }
