@@ -47,8 +47,6 @@ public final class Replicator implements AutoCloseable {
     /** A round of so many deltas means some 100,000 a second. Then it pays to wait for a session's next delta, which makes this one superfluous. */
     private static final int MULTITUDE = 32;
     private static final long GATHER_LONGER_NS = 1_000_000;
-    /** Among so many deltas that wait, a later one is looked for that makes an earlier one superfluous; more than a message holds. */
-    private static final int WINDOW = 1024;
     private static final int CLOSE_MS = 2000;
     private static final int PRACTICE_BATCHES = 300;
     /** A peer that has just started would lose most of what comes faster, and ask for it again and again. */
@@ -72,6 +70,7 @@ public final class Replicator implements AutoCloseable {
     private final int deltasPerBatch;
     private final CounterBank<ClusterCounter>.Row counters;
     private final DeltaRing[] rings;
+    private final DeltaWindow[] windows;
     private final Publisher[] publishers;
     private final Wakeup wakeup = new Wakeup();
     private final ArrayBlockingQueue<Winner> winners = new ArrayBlockingQueue<>(WINNERS_WAITING);
@@ -81,13 +80,9 @@ public final class Replicator implements AutoCloseable {
     private final DeltaWriter writer = new DeltaWriter(BATCH_BYTES);
     private final @Nullable DirectedBatches directed;
     private final SessionRecord winnerRecord = new SessionRecord();
-    private final int[] latest;
-    private final boolean[] superseded;
     private final long[] tickets;
     private int ticketCount;
     private int firstRing;
-    /** The last message was full, and more waited. */
-    private boolean leftSome;
     /** Written by the replicator thread. */
     private volatile long batches;
     private long rounds;
@@ -120,12 +115,14 @@ public final class Replicator implements AutoCloseable {
         rings = new DeltaRing[limits.workers() + 1];
         publishers = new Publisher[limits.workers()];
         view = new View(0, local, List.of(local));
-        for (int ring = 0; ring < rings.length; ring++) rings[ring] = new DeltaRing(limits.ringSlots());
+        windows = new DeltaWindow[rings.length];
+        for (int ring = 0; ring < rings.length; ring++) {
+            rings[ring] = new DeltaRing(limits.ringSlots());
+            windows[ring] = new DeltaWindow(rings[ring]);
+        }
         for (int worker = 0; worker < publishers.length; worker++) {
             publishers[worker] = new Publisher(rings[worker], counters.newRow());
         }
-        latest = new int[2 * WINDOW];
-        superseded = new boolean[WINDOW];
         tickets = new long[2 * deltasPerBatch];
     }
 
@@ -207,7 +204,6 @@ public final class Replicator implements AutoCloseable {
         int work = directed != null ? addWinners(directed) : sendWinners();
         writer.clear();
         ticketCount = 0;
-        leftSome = false;
         long nowMs = clock.monotonicMs();
         for (int i = 0; i < rings.length; i++) {
             int worker = (firstRing + i) % rings.length;
@@ -272,7 +268,7 @@ public final class Replicator implements AutoCloseable {
                 int work = doWork();
                 if (work == 0 && practise() == 0) wakeup.await(this::hasWork, LONGEST_SLEEP_NS);
                 else if (work == 0) LockSupport.parkNanos(this, PRACTICE_INTERVAL_NS);
-                else if (gathered() >= CROWD && !leftSome)
+                else if (gathered() >= CROWD && !isFull())
                     LockSupport.parkNanos(this, gathered() < MULTITUDE ? GATHER_NS : GATHER_LONGER_NS);
             } catch (RuntimeException e) {
                 LOG.error("The replicator failed in one round and goes on", e);
@@ -291,53 +287,33 @@ public final class Replicator implements AutoCloseable {
     }
 
     private int drain(int worker, long nowMs) {
-        DeltaRing ring = rings[worker];
-        int waiting = Math.min(ring.waiting(), WINDOW);
-        if (waiting == 0) return 0;
-        if (!peers) {
-            ring.release(waiting);
-            return waiting;
-        }
-        markSuperseded(ring, waiting);
+        DeltaWindow window = windows[worker];
+        if (!peers) return window.drop();
+        int waiting = window.waiting();
         int taken = 0;
         while (taken < waiting && !isFull()) {
-            if (superseded[taken]) {
-                counters.increment(ClusterCounter.DELTAS_COALESCED);
-            } else if (directed != null) {
-                directed.add(ring.key(taken), ring.record(taken), nowMs, worker, ring.asksAck(taken) ? ring.ticket(taken) : 0);
-            } else {
-                if (ring.asksAck(taken)) {
-                    tickets[ticketCount++] = worker;
-                    tickets[ticketCount++] = ring.ticket(taken);
-                }
-                writer.add(ring.key(taken), ring.record(taken), nowMs);
-            }
+            if (window.isSuperseded()) counters.increment(ClusterCounter.DELTAS_COALESCED);
+            else
+                add(window, worker, nowMs);
+            window.next();
             taken++;
         }
-        ring.release(taken);
-        leftSome |= taken < waiting || waiting == WINDOW;
         return taken;
     }
 
-    private boolean isFull() { return gathered() >= deltasPerBatch || (directed != null ? directed.full() : writer.full()); }
-
-    /**
-     * Finds the deltas that a later one of the same session in the same ring includes. Only within a ring: what two workers wrote has no order here. A delta
-     * that asks for an acknowledgement is sent even so, since its ticket stands for exactly this one.
-     */
-    private void markSuperseded(DeltaRing ring, int waiting) {
-        Arrays.fill(superseded, 0, waiting, false);
-        if (waiting == 1) return;
-        int places = 4 * Integer.highestOneBit(waiting - 1);
-        Arrays.fill(latest, 0, places, -1);
-        int mask = places - 1;
-        for (int i = 0; i < waiting; i++) {
-            int at = (int) ring.key(i).hash() & mask;
-            while (latest[at] >= 0 && !ring.sameKey(latest[at], i)) at = (at + 1) & mask;
-            if (latest[at] >= 0 && !ring.asksAck(latest[at])) superseded[latest[at]] = true;
-            latest[at] = i;
+    private void add(DeltaWindow window, int worker, long nowMs) {
+        if (directed != null) {
+            directed.add(window.key(), window.record(), nowMs, worker, window.asksAck() ? window.ticket() : 0);
+            return;
         }
+        if (window.asksAck()) {
+            tickets[ticketCount++] = worker;
+            tickets[ticketCount++] = window.ticket();
+        }
+        writer.add(window.key(), window.record(), nowMs);
     }
+
+    private boolean isFull() { return gathered() >= deltasPerBatch || (directed != null ? directed.full() : writer.full()); }
 
     private void sendBatch() {
         long number = batches + 1;

@@ -76,6 +76,21 @@ class ReplicatorTest {
         assertThat(sent).isGreaterThan(1500);
     }
 
+    /** As long as workers are faster than the replicator: what changes in each round is told of in each round or two all the same. */
+    @Test
+    void aSessionThatChangesAllTheTimeIsToldOfWhileTheReplicatorIsBehind() {
+        int other = 1;
+        for (int round = 1; round <= 20; round++) {
+            for (int i = 0; i < 200; i++) {
+                if (i % 20 == 0) publish(0, 10 * round + i / 20);
+                publish(other++, 1);
+            }
+            replicator.doWork();
+        }
+        assertThat(wire.sizes).as("messages, of half of what was published").hasSize(20);
+        assertThat(wire.newest.get(Samples.key(0).hash())).as("half of its changes, at the least").isGreaterThan(60);
+    }
+
     private void publish(int session, int seq) {
         key.copyFrom(Samples.key(session));
         SessionRecord record = Samples.session(1, 1, Clock.SYSTEM.monotonicMs());

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.ambo.node.sys.Errno;
+import io.ambo.node.sys.Scheduling;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -33,7 +34,6 @@ public final class Libc {
     private static final MethodHandle SETSOCKOPT = function("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SENDMMSG = function("sendmmsg", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
     private static final MethodHandle IF_NAMETOINDEX = function("if_nametoindex", JAVA_INT, ADDRESS);
-    private static final MethodHandle SETAFFINITY = function("sched_setaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS);
     private static final MethodHandle SETSCHEDULER = function("sched_setscheduler", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
     private static final MethodHandle RECV = function("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
 
@@ -54,12 +54,8 @@ public final class Libc {
 
     /** Keeps the calling thread on one processor from now on. */
     public static void pinThread(int cpu) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment mask = arena.allocate(128, 8);
-            mask.set(JAVA_LONG, cpu / 64 * 8L, 1L << cpu % 64);
-            check("sched_setaffinity", "cpu=" + cpu,
-                    callInt(() -> (int) SETAFFINITY.invokeExact(CAPTURED.get(), 0, mask.byteSize(), mask)));
-        }
+        int errno = Scheduling.pinThisThread(cpu);
+        if (errno != 0) throw new SystemCallException("sched_setaffinity", "cpu=" + cpu, errno);
     }
 
     /** Lets the calling thread run before all others (SCHED_FIFO), or as an ordinary one again. It must sleep now and then. */

@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
-import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -45,8 +44,6 @@ public final class Generator implements AutoCloseable {
     private static final int DRAIN_MS = 30, LARGEST_CALL = 2_000_000;
     /** New flows: from these addresses of the client, none of which is a node's own; and what one call sends, which no ring on the way is too short for. */
     private static final int FIRST_NEW_HOST = 100, NEW_FLOWS = 150 * FLOWS_OF_ADDRESS, LARGEST_NEW_CALL = 128, NEW_CALLS_PER_SECOND = 1_000;
-    /** A sender that did not get its processor for longer does not make up for it: that would be another rate. */
-    private static final long LATEST_NS = 1_000_000;
     /** What a paced call sends at most: the ring of a slow path takes it at once. */
     private static final int PACED_CALL = 2_000;
 
@@ -244,25 +241,10 @@ public final class Generator implements AutoCloseable {
         plan.set(ValueLayout.JAVA_INT, CLIENT, base + FIRST_NEW_HOST);
         plan.set(ValueLayout.JAVA_INT, FLOW, nextNew);
         check(Bpf.update(object.map("plans"), zero, plan, Bpf.ANY));
-        long total = perSecond * durationMs / 1000;
         int call = Math.clamp(perSecond / NEW_CALLS_PER_SECOND, 1, LARGEST_NEW_CALL);
         byte[] frame = new byte[SHORTEST];
-        client.call(() -> {
-            Libc.pinThread(cpu);
-            Libc.realTime(true);
-            try {
-                long dueNs = System.nanoTime();
-                for (long sent = 0; sent < total; sent += call) {
-                    for (long left = dueNs - System.nanoTime(); left > 0; left = dueNs - System.nanoTime()) LockSupport.parkNanos(left);
-                    dueNs = Math.max(dueNs, System.nanoTime() - LATEST_NS) + call * 1_000_000_000L / perSecond;
-                    LiveFrames.run(object.program("generate"), frame, clientIndex, call, call);
-                }
-            } finally {
-                Libc.realTime(false);
-            }
-            return null;
-        });
-        long sent = (total + call - 1) / call * call;
+        long sent = client.call(() -> Pace.keep(cpu, durationMs, perSecond, call,
+                () -> LiveFrames.run(object.program("generate"), frame, clientIndex, call, call)));
         nextNew = (int) ((nextNew + sent) % NEW_FLOWS);
         return sent;
     }

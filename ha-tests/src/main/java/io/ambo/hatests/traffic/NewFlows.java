@@ -3,20 +3,17 @@ package io.ambo.hatests.traffic;
 import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.NetworkNamespace;
-import io.ambo.hatests.sys.Libc;
 import io.ambo.hatests.sys.PacketSocket;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.concurrent.locks.LockSupport;
 
 /** Datagrams, each of a flow that was never seen before, at a steady pace, where {@link Generator#openNew} cannot send: through a switch, which takes no frames from XDP. */
 public final class NewFlows implements AutoCloseable {
     private static final int FRAME = 60, HEADERS = 42, IP_CHECKSUM = 24, SOURCE = 26, SOURCE_PORT = 34, UDP_CHECKSUM = 40;
     private static final int FIRST_PORT = 10_000, FLOWS_OF_ADDRESS = 50_000, BATCH = 16;
-    private static final long LATEST_NS = 1_000_000;
     /** Last byte of the client's addresses; none is a node's own. */
     private static final int FIRST_HOST = 100, HOSTS = 150;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
@@ -45,37 +42,17 @@ public final class NewFlows implements AutoCloseable {
     }
 
     /**
-     * Opens so many sessions a second for so long. The sender comes before all other threads, as if it had a processor of its own. A moment in which the sender did not get its processor is not made up for: that would be another rate.
+     * Opens so many sessions a second for so long.
      *
      * @return datagrams sent, each of a new flow
      */
     public long run(long durationMs, int perSecond) {
-        return client.call(() -> {
-            Libc.pinThread(cpu);
-            Libc.realTime(true);
-            try {
-                return send(durationMs, perSecond);
-            } finally {
-                Libc.realTime(false);
-            }
-        });
+        return client.call(() -> Pace.keep(cpu, durationMs, perSecond, BATCH, this::send));
     }
 
-    private long send(long durationMs, int perSecond) {
-        long total = perSecond * durationMs / 1000;
-        long dueNs = System.nanoTime();
-        for (long sent = 0; sent < total; sent += BATCH) {
-            sleepUntil(dueNs);
-            dueNs = Math.max(dueNs, System.nanoTime() - LATEST_NS) + BATCH * 1_000_000_000L / perSecond;
-            for (int i = 0; i < BATCH; i++) wire.setFrame(i, readdress(frames[i]), (int) frames[i].byteSize());
-            wire.sendPrepared(BATCH);
-        }
-        return (total + BATCH - 1) / BATCH * BATCH;
-    }
-
-    /** The processor is for those that are measured: a real client would have one of its own. */
-    private static void sleepUntil(long dueNs) {
-        for (long left = dueNs - System.nanoTime(); left > 0; left = dueNs - System.nanoTime()) LockSupport.parkNanos(left);
+    private void send() {
+        for (int i = 0; i < BATCH; i++) wire.setFrame(i, readdress(frames[i]), (int) frames[i].byteSize());
+        wire.sendPrepared(BATCH);
     }
 
     private MemorySegment readdress(MemorySegment frame) {

@@ -69,12 +69,12 @@ final class PacketPipeline {
     private final SessionKey handedEnds = new SessionKey();
     private final SessionKey glanced = new SessionKey();
     private final NextHop hop = new NextHop();
-    /** So that the compiler must load what there is no other use for. */
-    @SuppressWarnings("UnusedVariable")
-    private long foreseen;
     private Policy policy;
     private long nowNs;
     private long nowMs;
+    /** So that the compiler must load what there is no other use for. */
+    @SuppressWarnings("UnusedVariable")
+    private long foreseen;
     private boolean handed;
     /** The packet belongs to a session of this node. */
     private boolean isOurs;
@@ -123,7 +123,8 @@ final class PacketPipeline {
      * A burst has come in, that {@link #process} will take: what it needs of the session table is loaded for all at once. So the look-ups of a burst do not wait for memory one after the other, which
      * would make a worker slower the more it has to catch up with.
      */
-    void foresee(FrameBatch burst, int size) {
+    void foresee(FrameBatch burst) {
+        int size = burst.size();
         MemorySegment memory = io.memory();
         long firstWords = 0;
         for (int i = 0; i < size; i++) firstWords += memory.get(ValueLayout.JAVA_LONG_UNALIGNED, burst.address(i));

@@ -15,6 +15,7 @@ import io.ambo.node.firewall.Policy;
 import io.ambo.node.firewall.Rule;
 import io.ambo.node.firewall.SessionCounts;
 import io.ambo.node.firewall.Timeouts;
+import io.ambo.node.io.FrameBatch;
 import io.ambo.node.packet.Checksum;
 import io.ambo.node.packet.DropReason;
 import io.ambo.node.packet.Fragments;
@@ -47,6 +48,7 @@ final class Rehearsal {
 
     private final Stage stage = new Stage();
     private final PacketPipeline pipeline;
+    private final FrameBatch burst = new FrameBatch(1);
     private final DeltaWriter writer = new DeltaWriter(4096);
     private final DeltaReader reader = new DeltaReader();
     private long nowNs;
@@ -191,6 +193,9 @@ final class Rehearsal {
         long at = stage.takeFrame();
         if (at < 0) return;
         MemorySegment.copy(MemorySegment.ofArray(frame.array()), 0, stage.memory(), at, frame.capacity());
+        burst.clear();
+        burst.add(at, frame.capacity());
+        pipeline.foresee(burst);
         pipeline.process(at, frame.capacity(), toServer ? 0 : 1);
     }
 

@@ -197,7 +197,7 @@ final class Worker implements PacketIo, AutoCloseable {
             XskSocket socket = lane.socket();
             work += socket.reclaimCompleted();
             int received = socket.receive(batch);
-            if (received > 1 && lane.port() != HandedFrame.PORT) pipeline.foresee(batch, received);
+            if (received > 1 && lane.port() != HandedFrame.PORT) pipeline.foresee(batch);
             for (int i = 0; i < received; i++) {
                 if (lane.port() == HandedFrame.PORT) pipeline.processHanded(batch.address(i), batch.length(i));
                 else

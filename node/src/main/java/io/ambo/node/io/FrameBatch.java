@@ -28,7 +28,7 @@ public final class FrameBatch {
 
     boolean isFull() { return size == addresses.length; }
 
-    void add(long address, int length) {
+    public void add(long address, int length) {
         addresses[size] = address;
         lengths[size] = length;
         size++;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.ambo.cluster.session.SessionKey;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,7 @@ class GlanceTest {
         for (PacketBuilder each : new PacketBuilder[]{ PacketBuilder.tcp4(), PacketBuilder.tcp6(), PacketBuilder.udp4(),
                 PacketBuilder.udp6() }) {
             byte[] frame = each.bytes();
-            byte[] padded = java.util.Arrays.copyOf(frame, Math.max(60, frame.length));
+            byte[] padded = Arrays.copyOf(frame, Math.max(60, frame.length));
             assertThat(glance(padded)).isTrue();
             PacketBuilder.parsed(frame).writeKey(parsed, 0);
             assertThat(glanced.sameAs(parsed)).isTrue();
@@ -44,7 +45,7 @@ class GlanceTest {
     void itReadsNothingOutsideOfTheFrame() {
         SplittableRandom random = new SplittableRandom(1);
         for (byte[] sample : Samples.all().values())
-            for (int length = 0; length <= sample.length; length += 1 + random.nextInt(7)) glance(java.util.Arrays.copyOf(sample, length));
+            for (int length = 0; length <= sample.length; length += 1 + random.nextInt(7)) glance(Arrays.copyOf(sample, length));
     }
 
     /** Of memory that ends with the frame. */
