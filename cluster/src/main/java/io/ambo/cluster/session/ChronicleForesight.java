@@ -5,36 +5,28 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import net.openhft.chronicle.algo.hashing.LongHashFunction;
-import net.openhft.chronicle.hash.impl.VanillaChronicleHash;
-import net.openhft.chronicle.map.ChronicleMap;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Loads what look-ups are about to need, all at once. A look-up in a large table waits for memory three times, one after the other: for the lock of its slice, for its place in the slice's
  * index, for the entry. The look-ups of a burst of packets do not depend on each other, so here each of the three steps is done for all keys before the next one, and the processor waits for
  * a dozen lines at once.
  *
- * <p>Nothing depends on it: what is read is thrown away, whatever it was, and no lock is taken. It must only know where Chronicle Map keeps things, which a test compares. For one thread.
+ * <p>Nothing depends on it: what is read is thrown away, whatever it was, and no lock is taken. For one thread.
  */
 final class ChronicleForesight {
     /** Keys that are looked for together. */
     static final int MOST = 64;
 
     private static final long LINE = 64;
-    /** Between a slice's index and its list of free places. */
-    private static final long COUNTERS = 64;
     /** The last line of an entry begins here at the latest. */
     private static final long LAST_WORD = SessionKey.SIZE + SessionRecord.SIZE - 8;
-    private static final LongHashFunction HASH = LongHashFunction.xx_r39();
 
     private final MemorySegment memory;
-    private final @Nullable VanillaChronicleHash<?, ?, ?, ?> map;
+    private final ChronicleLayout layout;
     private final MemorySegment scratch = Arena.ofAuto().allocate(SessionKey.SIZE, 8);
     private final SessionKey key = new SessionKey(scratch, 0);
-    private final long entriesOffset;
     private final long[] locks = new long[MOST];
-    private final long[] indexes = new long[MOST];
+    private final long[] tiers = new long[MOST];
     private final long[] places = new long[MOST];
     private final long[] wanted = new long[MOST];
     private final long[] found = new long[MOST];
@@ -43,36 +35,31 @@ final class ChronicleForesight {
     @SuppressWarnings("UnusedVariable")
     private long seen;
 
-    ChronicleForesight(MemorySegment memory, ChronicleMap<byte[], byte[]> map) {
+    ChronicleForesight(MemorySegment memory, ChronicleLayout layout) {
         this.memory = memory;
-        this.map = map instanceof VanillaChronicleHash<?, ?, ?, ?> inner ? inner : null;
-        entriesOffset = this.map == null
-                ? 0
-                : this.map.tierHashLookupOuterSize + COUNTERS + this.map.tierFreeListOuterSize + this.map.tierEntrySpaceInnerOffset;
+        this.layout = layout;
     }
 
     /** One more key. */
     void expect(SessionKey expected) {
-        if (map == null) return;
         if (count == MOST) fetch();
         key.copyFrom(expected);
-        long hash = HASH.hashMemory(scratch.address(), SessionKey.SIZE);
-        int slice = map.hashSplitting.segmentIndex(hash);
-        long search = map.hashLookup.maskUnsetKey(map.hashSplitting.segmentHash(hash));
-        locks[count] = map.segmentHeaderAddress(slice);
-        indexes[count] = map.segmentBaseAddr(slice);
-        places[count] = map.hashLookup.hlPos(search);
+        long hash = ChronicleLayout.hash(scratch.address());
+        int slice = layout.slice(hash);
+        long search = layout.search(hash);
+        locks[count] = layout.header(slice);
+        tiers[count] = layout.tier(slice);
+        places[count] = layout.index.hlPos(search);
         wanted[count] = search;
         count++;
     }
 
     /** Loads what the keys need, and forgets them. */
     void fetch() {
-        if (map == null) return;
         long sum = 0;
         for (int i = 0; i < count; i++) {
             sum += memory.get(JAVA_LONG_UNALIGNED, locks[i]);
-            found[i] = map.hashLookup.readEntry(indexes[i], places[i]);
+            found[i] = layout.index.readEntry(tiers[i], places[i]);
         }
         for (int i = 0; i < count; i++) {
             long entry = entry(i);
@@ -86,10 +73,9 @@ final class ChronicleForesight {
 
     /** Where the entry of an expected key begins, as far as the first place of the index tells; 0: not there. */
     private long entry(int i) {
-        if (map == null || map.hashLookup.empty(found[i]) || map.hashLookup.key(found[i]) != wanted[i]) return 0;
-        long chunk = map.hashLookup.value(found[i]);
-        // The index may be half written, or damaged.
-        return chunk < map.actualChunksPerSegmentTier ? indexes[i] + entriesOffset + chunk * map.chunkSize : 0;
+        if (layout.index.empty(found[i]) || layout.index.key(found[i]) != wanted[i]) return 0;
+        long chunk = layout.index.value(found[i]);
+        return layout.isChunk(chunk) ? layout.entry(tiers[i], chunk) : 0;
     }
 
     /** For the test: where the entries of the keys are that were expected last. */

@@ -15,7 +15,6 @@ import java.util.function.Predicate;
 import net.openhft.chronicle.bytes.PointerBytesStore;
 import net.openhft.chronicle.hash.Data;
 import net.openhft.chronicle.hash.SegmentLock;
-import net.openhft.chronicle.hash.impl.VanillaChronicleHash;
 import net.openhft.chronicle.map.ChronicleMap;
 import net.openhft.chronicle.map.ExternalMapQueryContext;
 import net.openhft.chronicle.map.MapEntry;
@@ -39,6 +38,7 @@ public final class ChronicleSessionTable implements SessionTable {
 
     private final TableFile file;
     private final ChronicleMap<byte[], byte[]> map;
+    private final ChronicleLayout layout;
     private final long capacity;
     /** Sessions and claims. */
     private final AtomicLong entries = new AtomicLong();
@@ -48,6 +48,7 @@ public final class ChronicleSessionTable implements SessionTable {
     private ChronicleSessionTable(TableFile file, long capacity) {
         this.file = file;
         this.map = file.map();
+        this.layout = new ChronicleLayout(map);
         this.capacity = capacity;
     }
 
@@ -88,28 +89,24 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public boolean update(SessionKey key, Visitor visitor) {
         Access my = access.get().begin(key);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null || my.session(entry).isClaim()) return false;
-            visitor.onSession(my.key.wrap(MEMORY, address(entry.key())), my.session);
+        try {
+            if (!my.opens() || my.session.isClaim()) return false;
+            visitor.onSession(my.key, my.session);
             return true;
         } finally {
-            my.end();
+            my.leave();
         }
     }
 
     @Override
     public boolean read(SessionKey key, SessionRecord into) {
         Access my = access.get().begin(key);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null || my.session(entry).isClaim()) return false;
+        try {
+            if (!my.opens() || my.session.isClaim()) return false;
             into.copyFrom(my.session);
             return true;
         } finally {
-            my.end();
+            my.leave();
         }
     }
 
@@ -129,33 +126,49 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public Merge merge(SessionKey key, SessionRecord remote) {
         Access my = access.get().begin(key);
-        boolean hadClaim = false;
+        my.hadClaim = false;
         Merge outcome;
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null) {
-                my.value.copyFrom(remote).localFlags(0);
-                outcome = add(context, my) ? Merge.INSERTED : Merge.FULL;
-            } else if (my.session(entry).isClaim()) {
-                // A session of its own goes before one that is translated to its ends: all nodes know the former by the same key.
-                my.session.copyFrom(remote).localFlags(0);
-                claims.decrementAndGet();
-                outcome = Merge.INSERTED;
-            } else {
-                hadClaim = my.noteClaim(key, my.session);
-                outcome = SessionMerge.merge(my.session, remote);
-            }
+        try {
+            outcome = my.opens() ? mergeInto(my, key, remote) : null;
         } finally {
-            my.end();
+            my.leave();
         }
-        if (outcome == Merge.REPLACED && hadClaim) giveUp(my, my.claimed, key);
+        if (outcome == null) outcome = mergeAbsent(my, key, remote);
+        if (outcome == Merge.REPLACED && my.hadClaim) giveUp(my, my.claimed, key);
         boolean claims = (outcome == Merge.INSERTED || outcome == Merge.REPLACED) && remote.has(SessionRecord.TRANSLATED);
         if (claims && !remote.has(SessionRecord.CLOSED)) {
             remote.writeTranslatedKey(key, my.claimed);
             if (claim(my.claimed, key) == Insert.FULL) return Merge.FULL;
         }
         return outcome;
+    }
+
+    /** The session was not there just now; it may have come since. */
+    private Merge mergeAbsent(Access my, SessionKey key, SessionRecord remote) {
+        my.begin(key);
+        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
+            context.updateLock().lock();
+            MapEntry<byte[], byte[]> entry = context.entry();
+            if (entry != null) {
+                my.session(entry);
+                return mergeInto(my, key, remote);
+            }
+            my.value.copyFrom(remote).localFlags(0);
+            return add(context, my) ? Merge.INSERTED : Merge.FULL;
+        } finally {
+            my.end();
+        }
+    }
+
+    private Merge mergeInto(Access my, SessionKey key, SessionRecord remote) {
+        if (my.session.isClaim()) {
+            // A session of its own goes before one that is translated to its ends: all nodes know the former by the same key.
+            my.session.copyFrom(remote).localFlags(0);
+            claims.decrementAndGet();
+            return Merge.INSERTED;
+        }
+        my.hadClaim = my.noteClaim(key, my.session);
+        return SessionMerge.merge(my.session, remote);
     }
 
     @Override
@@ -179,18 +192,16 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public Found find(SessionKey ends, SessionKey session, SessionRecord into) {
         Access my = access.get().begin(ends);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null) return Found.NOT;
-            if (!my.session(entry).isClaim()) {
+        try {
+            if (!my.opens()) return Found.NOT;
+            if (!my.session.isClaim()) {
                 session.copyFrom(my.lookedUp);
                 into.copyFrom(my.session);
                 return Found.BY_OWN_ENDS;
             }
             my.session.claimant(my.lookedUp, session);
         } finally {
-            my.end();
+            my.leave();
         }
         return read(session, into) && into.has(SessionRecord.TRANSLATED) ? Found.BY_TRANSLATED_ENDS : Found.NOT;
     }
@@ -263,10 +274,10 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public void fetch() { access.get().foresight.fetch(); }
 
-    /** For a test of {@link ChronicleForesight}. */
+    /** For tests. */
     ChronicleMap<byte[], byte[]> map() { return map; }
 
-    private Access newAccess() { return new Access(map); }
+    private Access newAccess() { return new Access(layout); }
 
     @Override
     public long claims() { return claims.get(); }
@@ -375,13 +386,7 @@ public final class ChronicleSessionTable implements SessionTable {
 
     /** A slice's index always has a free place. Chronicle Map looks for it before it visits the entries, and on a damaged page for ever. */
     private void requireFreePlace(int slice) {
-        if (!(map instanceof VanillaChronicleHash<?, ?, ?, ?> inner)) return;
-        long index = inner.segmentBaseAddr(slice);
-        long place = 0;
-        for (long looked = 0; looked < inner.tierHashLookupCapacity; looked++) {
-            if (inner.hashLookup.empty(inner.hashLookup.readEntry(index, place))) return;
-            place = inner.hashLookup.step(place);
-        }
+        if (layout.hasFreePlace(slice)) return;
         throw new IllegalStateException("the index of slice " + slice + " has no free place");
     }
 
@@ -413,6 +418,7 @@ public final class ChronicleSessionTable implements SessionTable {
         private final SessionKey other = new SessionKey();
         private final SessionRecord copy = new SessionRecord();
         private final ChronicleForesight foresight;
+        private final ChronicleDoor door;
         /** What sessions had claimed that a sweep has taken out. */
         private SessionKey[] freedEnds = grown(new SessionKey[0]);
         private SessionKey[] freedSessions = grown(new SessionKey[0]);
@@ -422,10 +428,14 @@ public final class ChronicleSessionTable implements SessionTable {
         private int seen;
         private int removed;
         private boolean busy;
+        private boolean isOpen;
+        /** The session that was merged into may have claimed {@link #claimed}. */
+        private boolean hadClaim;
 
-        private Access(ChronicleMap<byte[], byte[]> map) {
+        private Access(ChronicleLayout layout) {
             store.set(scratch.address(), scratch.byteSize());
-            foresight = new ChronicleForesight(MEMORY, map);
+            foresight = new ChronicleForesight(MEMORY, layout);
+            door = new ChronicleDoor(MEMORY, layout);
         }
 
         private Access begin(SessionKey wanted) {
@@ -442,6 +452,23 @@ public final class ChronicleSessionTable implements SessionTable {
             removed = 0;
             freed = 0;
             return this;
+        }
+
+        /** Looks for what {@link #begin} was called with. @return whether it is there: {@link #key}, {@link #session}, until {@link #leave} */
+        private boolean opens() {
+            door.open(store.addressForRead(0));
+            isOpen = true;
+            long entry = door.entry();
+            if (entry == 0) return false;
+            key.wrap(MEMORY, entry);
+            session.wrap(MEMORY, entry + ChronicleLayout.RECORD);
+            return true;
+        }
+
+        private void leave() {
+            if (isOpen) door.close();
+            isOpen = false;
+            end();
         }
 
         private SessionRecord session(MapEntry<byte[], byte[]> entry) { return session.wrap(MEMORY, address(entry.value())); }

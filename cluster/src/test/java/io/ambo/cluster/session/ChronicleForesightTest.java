@@ -18,7 +18,7 @@ class ChronicleForesightTest {
     void itKnowsWhereTheTableKeepsItsEntries() {
         try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
             for (int i = 0; i < SESSIONS; i++) table.insert(Sessions.key(i), Sessions.session(1, 100));
-            ChronicleForesight foresight = new ChronicleForesight(MEMORY, table.map());
+            ChronicleForesight foresight = new ChronicleForesight(MEMORY, new ChronicleLayout(table.map()));
             int known = 0;
             for (int i = 0; i < SESSIONS; i++) {
                 long[] actual = new long[1];
@@ -35,7 +35,7 @@ class ChronicleForesightTest {
     @Test
     void whatIsNotThereIsNotLookedFor() {
         try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
-            ChronicleForesight foresight = new ChronicleForesight(MEMORY, table.map());
+            ChronicleForesight foresight = new ChronicleForesight(MEMORY, new ChronicleLayout(table.map()));
             for (int i = 0; i < 3 * ChronicleForesight.MOST; i++) foresight.expect(Sessions.key(i));
             foresight.fetch();
             assertThat(foresight.entriesAfterFetch(ChronicleForesight.MOST)).containsOnly(0);
