@@ -73,9 +73,7 @@ final class ChronicleForesight {
 
     /** Where the entry of an expected key begins, as far as the first place of the index tells; 0: not there. */
     private long entry(int i) {
-        if (layout.index.empty(found[i]) || layout.index.key(found[i]) != wanted[i]) return 0;
-        long chunk = layout.index.value(found[i]);
-        return layout.isChunk(chunk) ? layout.entry(tiers[i], chunk) : 0;
+        return layout.entry(tiers[i], found[i], wanted[i]);
     }
 
     /** For the test: where the entries of the keys are that were expected last. */

@@ -11,22 +11,28 @@ import net.openhft.chronicle.map.ChronicleMap;
 
 /**
  * Where Chronicle Map keeps the sessions. A slice has a header with its lock, and one tier, or more if it has grown; a tier is an index (a hash table of places, each with a part of the hash and the number
- * of a chunk), then counters and the list of free chunks, then the chunks. A session's key and record stand there one after the other. {@code ChronicleLayoutTest} compares it with what the map
+ * of a chunk), then counters and a bit for each chunk, then the chunks. A session's key and record stand there one after the other. {@code ChronicleLayoutTest} compares it with what the map
  * itself says.
  */
 final class ChronicleLayout {
     /** From the key to the record. */
     static final long RECORD = SessionKey.SIZE;
+    /** Of a session in a chunk, in bytes. */
+    static final int ENTRY_SIZE = SessionKey.SIZE + SessionRecord.SIZE;
 
-    /** Between a slice's index and its list of free chunks. */
-    private static final long COUNTERS = 64;
+    private static final BigSegmentHeader HEADER = BigSegmentHeader.INSTANCE;
     private static final LongHashFunction HASH = LongHashFunction.xx_r39();
 
     /** Of any tier. */
     final CompactOffHeapLinearHashTable index;
+    /** Chunks of a tier. */
+    final long chunks;
+    /** Sessions that a tier takes at most, so that its index stays sparse. */
+    final long mostEntries;
     private final VanillaChronicleHash<?, ?, ?, ?> map;
     private final HashSplitting splitting;
-    private final long chunks;
+    private final long countersOffset;
+    private final long bitsOffset;
     private final long chunksOffset;
     private final long chunkSize;
 
@@ -35,8 +41,11 @@ final class ChronicleLayout {
         index = Objects.requireNonNull(this.map.hashLookup);
         splitting = Objects.requireNonNull(this.map.hashSplitting);
         chunks = this.map.actualChunksPerSegmentTier;
+        mostEntries = this.map.maxEntriesPerHashLookup;
         chunkSize = this.map.chunkSize;
-        chunksOffset = this.map.tierHashLookupOuterSize + COUNTERS + this.map.tierFreeListOuterSize + this.map.tierEntrySpaceInnerOffset;
+        countersOffset = this.map.tierHashLookupOuterSize;
+        bitsOffset = countersOffset + VanillaChronicleHash.TIER_COUNTERS_AREA_SIZE;
+        chunksOffset = bitsOffset + this.map.tierFreeListOuterSize + this.map.tierEntrySpaceInnerOffset;
     }
 
     /** Hash of the key that stands at an address. */
@@ -55,6 +64,22 @@ final class ChronicleLayout {
     /** Address of a slice's header, where its lock is. */
     long header(int slice) { return map.segmentHeaderAddress(slice); }
 
+    /** Address of a slice's first tier, where its index begins. */
+    long tier(int slice) { return map.segmentBaseAddr(slice); }
+
+    /** The first tier has its counters in the slice's header, the others here. */
+    boolean isFirst(int slice, long tier) {
+        return tier == tier(slice);
+    }
+
+    /** Address of a tier's counters. */
+    long counters(long tier) { return tier + countersOffset; }
+
+    /** Address of the bits that say which chunks of a tier are taken: 64-bit words, the lowest bit first. */
+    long bits(long tier) {
+        return tier + bitsOffset;
+    }
+
     /**
      * The next tier of a slice, which it has when more sessions came to it than to others.
      *
@@ -62,30 +87,64 @@ final class ChronicleLayout {
      * @return its address; 0: there is none
      */
     long nextTier(int slice, long tier) {
-        long next = tier == tier(slice)
-                ? BigSegmentHeader.INSTANCE.nextTierIndex(header(slice))
-                : TierCountersArea.nextTierIndex(tier + map.tierHashLookupOuterSize);
+        long next = isFirst(slice, tier) ? HEADER.nextTierIndex(header(slice)) : TierCountersArea.nextTierIndex(counters(tier));
         return next == 0 ? 0 : map.tierIndexToBaseAddr(next);
     }
 
-    /** Address of a slice's first tier, where its index begins. */
-    long tier(int slice) { return map.segmentBaseAddr(slice); }
-
-    /** Whether a place of the index may name a chunk. It may be damaged, or half written to a reader without the lock. */
-    boolean isChunk(long chunk) {
-        return chunk < chunks;
+    /**
+     * Gives a slice one more tier.
+     *
+     * @param last its last one
+     * @return address of the new one
+     * @throws IllegalStateException when all extra room of the map is used
+     */
+    long addTier(int slice, long last) {
+        boolean isSecond = isFirst(slice, last);
+        // Tiers are numbered from 1: first those that every slice has, then the others as they are added.
+        long lastIndex = slice + 1L;
+        for (long tier = tier(slice); tier != last; tier = nextTier(slice, tier))
+            lastIndex = isFirst(slice, tier) ? HEADER.nextTierIndex(header(slice)) : TierCountersArea.nextTierIndex(counters(tier));
+        long added = map.allocateTier();
+        long tier = map.tierIndexToBaseAddr(added);
+        long counters = counters(tier);
+        TierCountersArea.segmentIndex(counters, slice);
+        TierCountersArea.tier(counters, isSecond ? 1 : TierCountersArea.tier(counters(last)) + 1);
+        TierCountersArea.nextTierIndex(counters, 0);
+        TierCountersArea.prevTierIndex(counters, lastIndex);
+        if (isSecond) HEADER.nextTierIndex(header(slice), added);
+        else
+            TierCountersArea.nextTierIndex(counters(last), added);
+        return tier;
     }
 
-    /** Address of the key in a chunk. */
-    long entry(long tier, long chunk) { return tier + chunksOffset + chunk * chunkSize; }
+    /**
+     * Where a place of the index leads.
+     *
+     * @param found  what the place holds
+     * @param search the key's part of the hash
+     * @return address of the entry, its key first; 0: not to this hash, or to nowhere, as a place that is damaged or half written may
+     */
+    long entry(long tier, long found, long search) {
+        if (index.empty(found) || index.key(found) != search) return 0;
+        long chunk = index.value(found);
+        return chunk < chunks ? chunk(tier, chunk) : 0;
+    }
 
-    /** Looks through the index for a free place. */
-    boolean hasFreePlace(int slice) {
-        long place = 0;
-        for (long looked = 0; looked < map.tierHashLookupCapacity; looked++) {
-            if (index.empty(index.readEntry(tier(slice), place))) return true;
+    /** Address of a chunk. */
+    long chunk(long tier, long chunk) { return tier + chunksOffset + chunk * chunkSize; }
+
+    /**
+     * Looks for an empty place from where a hash would stand. There always is one unless the index is damaged.
+     *
+     * @return the place; -1: there is none
+     */
+    long emptyPlace(long tier, long search) {
+        long first = index.hlPos(search);
+        long place = first;
+        do {
+            if (index.empty(index.readEntry(tier, place))) return place;
             place = index.step(place);
-        }
-        return false;
+        } while (place != first);
+        return -1;
     }
 }

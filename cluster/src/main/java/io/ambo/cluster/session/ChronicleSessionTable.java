@@ -9,14 +9,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
-import net.openhft.chronicle.bytes.PointerBytesStore;
 import net.openhft.chronicle.hash.Data;
 import net.openhft.chronicle.hash.SegmentLock;
 import net.openhft.chronicle.map.ChronicleMap;
-import net.openhft.chronicle.map.ExternalMapQueryContext;
 import net.openhft.chronicle.map.MapEntry;
 import net.openhft.chronicle.map.MapSegmentContext;
 import org.apache.logging.log4j.LogManager;
@@ -113,13 +110,12 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public Insert insert(SessionKey key, SessionRecord session) {
         Access my = access.get().begin(key);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            if (context.entry() != null) return Insert.EXISTS;
+        try {
+            if (my.opens()) return Insert.EXISTS;
             my.value.copyFrom(session);
-            return add(context, my) ? Insert.INSERTED : Insert.FULL;
+            return add(my) ? Insert.INSERTED : Insert.FULL;
         } finally {
-            my.end();
+            my.leave();
         }
     }
 
@@ -129,11 +125,10 @@ public final class ChronicleSessionTable implements SessionTable {
         my.hadClaim = false;
         Merge outcome;
         try {
-            outcome = my.opens() ? mergeInto(my, key, remote) : null;
+            outcome = my.opens() ? mergeInto(my, key, remote) : mergeAbsent(my, remote);
         } finally {
             my.leave();
         }
-        if (outcome == null) outcome = mergeAbsent(my, key, remote);
         if (outcome == Merge.REPLACED && my.hadClaim) giveUp(my, my.claimed, key);
         boolean claims = (outcome == Merge.INSERTED || outcome == Merge.REPLACED) && remote.has(SessionRecord.TRANSLATED);
         if (claims && !remote.has(SessionRecord.CLOSED)) {
@@ -143,21 +138,9 @@ public final class ChronicleSessionTable implements SessionTable {
         return outcome;
     }
 
-    /** The session was not there just now; it may have come since. */
-    private Merge mergeAbsent(Access my, SessionKey key, SessionRecord remote) {
-        my.begin(key);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry != null) {
-                my.session(entry);
-                return mergeInto(my, key, remote);
-            }
-            my.value.copyFrom(remote).localFlags(0);
-            return add(context, my) ? Merge.INSERTED : Merge.FULL;
-        } finally {
-            my.end();
-        }
+    private Merge mergeAbsent(Access my, SessionRecord remote) {
+        my.value.copyFrom(remote).localFlags(0);
+        return add(my) ? Merge.INSERTED : Merge.FULL;
     }
 
     private Merge mergeInto(Access my, SessionKey key, SessionRecord remote) {
@@ -175,15 +158,13 @@ public final class ChronicleSessionTable implements SessionTable {
     public boolean remove(SessionKey key) {
         Access my = access.get().begin(key);
         boolean hadClaim;
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null || my.session(entry).isClaim()) return false;
+        try {
+            if (!my.opens() || my.session.isClaim()) return false;
             hadClaim = my.noteClaim(key, my.session);
-            entry.doRemove();
+            my.door.remove();
             entries.decrementAndGet();
         } finally {
-            my.end();
+            my.leave();
         }
         if (hadClaim) giveUp(my, my.claimed, key);
         return true;
@@ -224,16 +205,14 @@ public final class ChronicleSessionTable implements SessionTable {
      */
     private Insert tryClaim(Access my, SessionKey ends, SessionKey session, boolean again) {
         my.begin(ends);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null) {
+        try {
+            if (!my.opens()) {
                 my.value.claimFor(session);
-                if (!add(context, my)) return Insert.FULL;
+                if (!add(my)) return Insert.FULL;
                 claims.incrementAndGet();
                 return Insert.INSERTED;
             }
-            if (!my.session(entry).isClaim()) {
+            if (!my.session.isClaim()) {
                 my.claimant.clear();
                 return Insert.EXISTS;
             }
@@ -246,7 +225,7 @@ public final class ChronicleSessionTable implements SessionTable {
             my.claimant.copyFrom(my.other);
             return Insert.EXISTS;
         } finally {
-            my.end();
+            my.leave();
         }
     }
 
@@ -255,16 +234,14 @@ public final class ChronicleSessionTable implements SessionTable {
 
     private void giveUp(Access my, SessionKey ends, SessionKey session) {
         my.begin(ends);
-        try (ExternalMapQueryContext<byte[], byte[], ?> context = map.queryContext(my.store, 0, SessionKey.SIZE)) {
-            context.updateLock().lock();
-            MapEntry<byte[], byte[]> entry = context.entry();
-            if (entry == null || !my.session(entry).isClaim()) return;
+        try {
+            if (!my.opens() || !my.session.isClaim()) return;
             if (!my.session.claimant(my.lookedUp, my.other).sameAs(session)) return;
-            entry.doRemove();
+            my.door.remove();
             entries.decrementAndGet();
             claims.decrementAndGet();
         } finally {
-            my.end();
+            my.leave();
         }
     }
 
@@ -311,15 +288,17 @@ public final class ChronicleSessionTable implements SessionTable {
     @Override
     public void close() { file.close(); }
 
-    /** The quota is taken first and given back on failure, so that threads that insert at once cannot exceed it together. */
-    private boolean add(ExternalMapQueryContext<byte[], byte[], ?> context, Access my) {
+    /**
+     * Makes an entry of what was looked for and the record in {@code my.value}. The quota is taken first and given back on failure, so that threads that insert at once cannot exceed it
+     * together.
+     */
+    private boolean add(Access my) {
         if (entries.incrementAndGet() > capacity) {
             entries.decrementAndGet();
             return false;
         }
         try {
-            context.insert(Objects.requireNonNull(context.absentEntry()),
-                    context.wrapValueBytesAsData(my.store, SessionKey.SIZE, SessionRecord.SIZE));
+            my.door.insert(my.scratch.address());
             return true;
         } catch (IllegalStateException e) {
             // One slice took all extra room there is: keys were chosen to collide. The rest of the table is not affected.
@@ -386,7 +365,7 @@ public final class ChronicleSessionTable implements SessionTable {
 
     /** A slice's index always has a free place. Chronicle Map looks for it before it visits the entries, and on a damaged page for ever. */
     private void requireFreePlace(int slice) {
-        if (layout.hasFreePlace(slice)) return;
+        if (layout.emptyPlace(layout.tier(slice), 0) >= 0) return;
         throw new IllegalStateException("the index of slice " + slice + " has no free place");
     }
 
@@ -409,7 +388,6 @@ public final class ChronicleSessionTable implements SessionTable {
         private final MemorySegment scratch = Arena.ofAuto().allocate(SessionKey.SIZE + SessionRecord.SIZE, 8);
         private final SessionKey lookedUp = new SessionKey(scratch, 0);
         private final SessionRecord value = new SessionRecord(scratch, SessionKey.SIZE);
-        private final PointerBytesStore store = new PointerBytesStore();
         private final SessionKey key = new SessionKey(scratch, 0);
         private final SessionRecord session = new SessionRecord(scratch, SessionKey.SIZE);
         /** Keys and a record for calls that go on after their first look-up. */
@@ -428,12 +406,10 @@ public final class ChronicleSessionTable implements SessionTable {
         private int seen;
         private int removed;
         private boolean busy;
-        private boolean isOpen;
         /** The session that was merged into may have claimed {@link #claimed}. */
         private boolean hadClaim;
 
         private Access(ChronicleLayout layout) {
-            store.set(scratch.address(), scratch.byteSize());
             foresight = new ChronicleForesight(MEMORY, layout);
             door = new ChronicleDoor(MEMORY, layout);
         }
@@ -456,9 +432,7 @@ public final class ChronicleSessionTable implements SessionTable {
 
         /** Looks for what {@link #begin} was called with. @return whether it is there: {@link #key}, {@link #session}, until {@link #leave} */
         private boolean opens() {
-            door.open(store.addressForRead(0));
-            isOpen = true;
-            long entry = door.entry();
+            long entry = door.open(scratch.address());
             if (entry == 0) return false;
             key.wrap(MEMORY, entry);
             session.wrap(MEMORY, entry + ChronicleLayout.RECORD);
@@ -466,8 +440,7 @@ public final class ChronicleSessionTable implements SessionTable {
         }
 
         private void leave() {
-            if (isOpen) door.close();
-            isOpen = false;
+            door.close();
             end();
         }
 

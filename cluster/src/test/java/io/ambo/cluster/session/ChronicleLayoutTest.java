@@ -1,15 +1,22 @@
 package io.ambo.cluster.session;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.ambo.cluster.time.Clock;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
 import net.openhft.chronicle.map.MapSegmentContext;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,19 +64,82 @@ class ChronicleLayoutTest {
         }
     }
 
+    /** Entries made and removed through the door are what the map has, in its own count, look-ups and free chunks, and it goes on from there. */
+    @Test
+    void whatTheDoorMakesAndRemovesIsTheMapsOwn() {
+        try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
+            ChronicleLayout layout = new ChronicleLayout(table.map());
+            List<SessionKey> crowd = keysOfOneSlice(layout, 3 * layout.mostEntries);
+            SplittableRandom random = new SplittableRandom(7);
+            Set<Integer> there = new HashSet<>();
+            for (int i = 0; i < 10 * crowd.size(); i++) {
+                int n = random.nextInt(crowd.size());
+                // Full at first, then nearly empty, then full again.
+                boolean insert = random.nextInt(100) < (i / (3 * crowd.size()) % 2 == 0 ? 80 : 20);
+                boolean throughTheDoor = random.nextInt(10) > 0;
+                if (insert) {
+                    boolean inserted = throughTheDoor
+                            ? table.insert(crowd.get(n), Sessions.session(1, n)) == SessionTable.Insert.INSERTED
+                            : table.map().putIfAbsent(bytes(crowd.get(n)), bytes(Sessions.session(1, n))) == null;
+                    assertThat(inserted).isEqualTo(there.add(n));
+                } else {
+                    boolean removed = throughTheDoor ? table.remove(crowd.get(n)) : table.map().remove(bytes(crowd.get(n))) != null;
+                    assertThat(removed).isEqualTo(there.remove(n));
+                }
+            }
+            assertThat(tiers(layout)).isGreaterThan(2);
+            assertThat(table.map().longSize()).isEqualTo(there.size());
+            for (int n = 0; n < crowd.size(); n++) {
+                byte[] record = table.map().get(bytes(crowd.get(n)));
+                assertThat(record).isEqualTo(there.contains(n) ? bytes(Sessions.session(1, n)) : null);
+            }
+            assertThat(addresses(table)).hasSize(there.size());
+        }
+    }
+
+    /** What the door has made is found by the map's own recovery, which trusts nothing but the entries. */
+    @Test
+    void recoveryFindsWhatTheDoorHasMade() throws IOException {
+        int left = SESSIONS / 2;
+        try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
+            for (int i = 0; i < SESSIONS; i++) table.insert(Sessions.key(i), Sessions.session(1, 100));
+            for (int i = left; i < SESSIONS; i++) assertThat(table.remove(Sessions.key(i))).isTrue();
+        }
+        Path state = dir.resolve("sessions.state");
+        Files.writeString(state, Files.readString(state).replace("closed=true", "closed=false"));
+        try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
+            assertThat(table.size()).isEqualTo(left);
+            for (int i = 0; i < SESSIONS; i++) assertThat(table.update(Sessions.key(i), (key, session) -> {})).isEqualTo(i < left);
+        }
+    }
+
     @Test
     void aVisitorThatFailsLeavesNoLock() {
         try (ChronicleSessionTable table = ChronicleSessionTable.open(dir, SESSIONS, Clock.SYSTEM)) {
             table.insert(Sessions.key(1), Sessions.session(1, 100));
-            try {
-                table.update(Sessions.key(1), (key, session) -> {
-                    throw new UnsupportedOperationException("a visitor's own trouble");
-                });
-            } catch (UnsupportedOperationException expected) {
-                assertThat(expected).hasMessageContaining("own trouble");
-            }
+            assertThatThrownBy(() -> table.update(Sessions.key(1), (key, session) -> {
+                throw new UnsupportedOperationException("a visitor's own trouble");
+            })).hasMessageContaining("own trouble");
             assertThat(table.remove(Sessions.key(1))).isTrue();
         }
+    }
+
+    private static List<SessionKey> keysOfOneSlice(ChronicleLayout layout, long count) {
+        List<SessionKey> keys = new ArrayList<>();
+        for (int i = 0; keys.size() < count; i++) if (sliceOf(layout, Sessions.key(i)) == 0) keys.add(Sessions.key(i));
+        return keys;
+    }
+
+    private static byte[] bytes(SessionKey key) {
+        MemorySegment bytes = MemorySegment.ofArray(new byte[SessionKey.SIZE]);
+        new SessionKey(bytes, 0).copyFrom(key);
+        return bytes.toArray(JAVA_BYTE);
+    }
+
+    private static byte[] bytes(SessionRecord session) {
+        MemorySegment bytes = MemorySegment.ofArray(new byte[SessionRecord.SIZE]);
+        new SessionRecord(bytes, 0).copyFrom(session);
+        return bytes.toArray(JAVA_BYTE);
     }
 
     private static Map<Long, Long> addresses(ChronicleSessionTable table) {
