@@ -25,7 +25,7 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(names = "--seconds", description = "latency: of each distribution (${DEFAULT-VALUE})", defaultValue = "10")
     private int seconds = 10;
 
-    @Option(names = "--rates", split = ",", description = "setup: new sessions per second to try, rising (${DEFAULT-VALUE})", defaultValue = "20000,30000,40000,50000,60000,70000,80000,90000,100000,120000,150000,180000,220000,270000,320000")
+    @Option(names = "--rates", split = ",", description = "setup: new sessions per second to try, rising (${DEFAULT-VALUE})", defaultValue = "20000,30000,40000,50000,60000,70000,80000,90000,100000,110000,120000,130000,140000,150000,180000,220000,270000,320000")
     private List<Integer> rates = List.of();
 
     @Option(names = "--warm-up", description = "setup: seconds before anything counts (${DEFAULT-VALUE})", defaultValue = "60")

@@ -22,7 +22,7 @@ import java.util.TreeMap;
  * Ambo. Both on the same topology in one run, by turns, the rate rising; counted is what came through, and what the peer had a second after.
  */
 final class Setup {
-    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, ENTRIES = 7_000_000, SENDER_CPU = 0, WORKER_CPU = 1, LEAST = 3;
+    private static final int STEP_MS = 3_000, SETTLE_MS = 1_000, SENDER_CPU = 0, WORKER_CPU = 1, LEAST = 3;
     /** Both have had this much to do before anything counts: a JVM compiles what is used. */
     private static final int WARM_UP_RATE = 20_000;
     /** A contender that fails at this many rates in a row has had its turn. */
@@ -186,18 +186,26 @@ final class Setup {
 
     /** @return the table, or the same as JSON */
     String run(Path directory, boolean json) {
+        int entries = entries();
         Policy policy = Policy.OPEN.with("""
                 limits: { sessions: %d, sessions-per-source: 0 }
                 timeouts: { udp: { single: 1h, multiple: 1h }, tcp: { opening: 5m } }
                 datapath: { packet-memory: 256MiB, cpus: [%d] }
-                """.formatted(ENTRIES, WORKER_CPU));
-        try (ConntrackRoom _ = ConntrackRoom.forEntries(ENTRIES)) {
+                """.formatted(entries, WORKER_CPU));
+        try (ConntrackRoom _ = ConntrackRoom.forEntries(entries)) {
             for (Kind kind : kinds) {
                 progress.println(kind + ": building the pairs");
                 compare(kind, policy);
             }
         }
         return report(directory, json);
+    }
+
+    /** Room for all that is begun, since none ends before its pair does: a full table must not decide. */
+    private int entries() {
+        long begun = (long) WARM_UP_RATE * warmUpMs / 1_000;
+        for (int rate : rates) begun += (long) rate * STEP_MS / 1_000;
+        return Math.toIntExact(begun + begun / 20);
     }
 
     /** With pairs of its own: what is left over from an overload by sessions of the other kind (handshakes that time out, a daemon that catches up) must not be counted here. */
