@@ -22,9 +22,9 @@ final class ChronicleChunks {
     long take(int slice, long tier) {
         long taken = taken(slice, tier);
         if (taken >= layout.mostEntries) return -1;
-        long chunk = firstFree(layout.bits(tier), lowest(slice, tier));
+        long chunk = firstOf(tier, lowest(slice, tier));
         if (chunk >= layout.chunks) return -1;
-        long word = layout.bits(tier) + (chunk >>> 6) * Long.BYTES;
+        long word = layout.bits(tier, chunk);
         memory.set(JAVA_LONG_UNALIGNED, word, memory.get(JAVA_LONG_UNALIGNED, word) | 1L << chunk);
         taken(slice, tier, taken + 1);
         lowest(slice, tier, chunk + 1);
@@ -32,21 +32,32 @@ final class ChronicleChunks {
     }
 
     void give(int slice, long tier, long chunk) {
-        long word = layout.bits(tier) + (chunk >>> 6) * Long.BYTES;
+        long word = layout.bits(tier, chunk);
         memory.set(JAVA_LONG_UNALIGNED, word, memory.get(JAVA_LONG_UNALIGNED, word) & ~(1L << chunk));
         taken(slice, tier, taken(slice, tier) - 1);
         if (chunk < lowest(slice, tier)) lowest(slice, tier, chunk);
     }
 
-    /** @param from no chunk below is free. @return at least the number of chunks: none is */
-    private long firstFree(long bits, long from) {
-        long mask = -1L << from;
-        for (long first = from & -64; first < layout.chunks; first += 64) {
-            long free = ~memory.get(JAVA_LONG_UNALIGNED, bits + (first >>> 6) * Long.BYTES) & mask;
-            if (free != 0) return first + Long.numberOfTrailingZeros(free);
-            mask = -1;
+    /**
+     * The first free chunk of those that one word tells of.
+     *
+     * @param word the bits of 64 chunks, set for those that are taken
+     * @param from one of them; those before do not count
+     * @return {@link Long#MAX_VALUE}: none is free
+     */
+    static long firstFree(long word, long from) {
+        long free = ~word & -1L << from;
+        return free == 0 ? Long.MAX_VALUE : (from & -64) + Long.numberOfTrailingZeros(free);
+    }
+
+    /** Of all chunks of a tier; it may be behind the last one. */
+    private long firstOf(long tier, long from) {
+        while (from < layout.chunks) {
+            long chunk = firstFree(memory.get(JAVA_LONG_UNALIGNED, layout.bits(tier, from)), from);
+            if (chunk != Long.MAX_VALUE) return chunk;
+            from = (from & -64) + 64;
         }
-        return layout.chunks;
+        return Long.MAX_VALUE;
     }
 
     private long taken(int slice, long tier) {

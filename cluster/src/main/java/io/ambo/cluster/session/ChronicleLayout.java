@@ -75,9 +75,9 @@ final class ChronicleLayout {
     /** Address of a tier's counters. */
     long counters(long tier) { return tier + countersOffset; }
 
-    /** Address of the bits that say which chunks of a tier are taken: 64-bit words, the lowest bit first. */
-    long bits(long tier) {
-        return tier + bitsOffset;
+    /** Address of the word whose bits say which chunks of a tier are taken, from a multiple of 64 on, the lowest bit first. */
+    long bits(long tier, long chunk) {
+        return tier + bitsOffset + (chunk >>> 6) * Long.BYTES;
     }
 
     /**

@@ -27,8 +27,8 @@ class ChronicleForesightTest {
                 foresight.fetch();
                 if (foresight.entriesAfterFetch(1)[0] == actual[0]) known++;
             }
-            // The others stand at a later place of the index than their first.
-            assertThat(known).isGreaterThan(SESSIONS / 2);
+            // The others stand too far behind their first place of the index, or another key has the same part of the hash before them.
+            assertThat(known).isGreaterThan(SESSIONS * 95 / 100);
         }
     }
 
