@@ -52,7 +52,12 @@ public final class Requests {
 
     /** Connect, request, answer, close: so many times. */
     public static Outcome tcp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce) {
-        return run(host, count, atOnce, () -> connectAndAsk(server));
+        return tcp(host, server, count, atOnce, TIMEOUT_MS);
+    }
+
+    /** The same with a limit for each connect and each wait for an answer. */
+    public static Outcome tcp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce, int limitMs) {
+        return run(host, count, atOnce, () -> connectAndAsk(server, limitMs));
     }
 
     /** One datagram and its echo, from a new socket each: so many times. */
@@ -65,12 +70,12 @@ public final class Requests {
         return run(host, count, atOnce, () -> sendAndReceive(server, limitMs));
     }
 
-    private static long connectAndAsk(InetSocketAddress server) throws IOException {
+    private static long connectAndAsk(InetSocketAddress server, int limitMs) throws IOException {
         try (Socket socket = new Socket()) {
             socket.setTcpNoDelay(true);
-            socket.setSoTimeout(TIMEOUT_MS);
+            socket.setSoTimeout(limitMs);
             long beganNs = System.nanoTime();
-            socket.connect(server, TIMEOUT_MS);
+            socket.connect(server, limitMs);
             long handshakeNs = System.nanoTime() - beganNs;
             socket.getOutputStream().write(new byte[EchoServer.REQUEST_SIZE]);
             if (socket.getInputStream().readNBytes(EchoServer.ANSWER_SIZE).length != EchoServer.ANSWER_SIZE)
