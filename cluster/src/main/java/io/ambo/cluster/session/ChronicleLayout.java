@@ -43,6 +43,9 @@ final class ChronicleLayout {
         chunks = this.map.actualChunksPerSegmentTier;
         mostEntries = this.map.maxEntriesPerHashLookup;
         chunkSize = this.map.chunkSize;
+        if (chunkSize < ENTRY_SIZE || this.map.checksumEntries)
+            throw new IllegalStateException("a session and nothing else must be in one chunk: chunks of " + chunkSize + " bytes, checksums "
+                    + this.map.checksumEntries);
         countersOffset = this.map.tierHashLookupOuterSize;
         bitsOffset = countersOffset + VanillaChronicleHash.TIER_COUNTERS_AREA_SIZE;
         chunksOffset = bitsOffset + this.map.tierFreeListOuterSize + this.map.tierEntrySpaceInnerOffset;
