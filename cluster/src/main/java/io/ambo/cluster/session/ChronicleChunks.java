@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import net.openhft.chronicle.hash.impl.BigSegmentHeader;
 import net.openhft.chronicle.hash.impl.TierCountersArea;
 
-/** Which chunks of a tier are taken. Every call is under the lock of the slice. */
+/** Which chunks of a tier are taken. {@link #take} and {@link #give} are called under the lock of the slice. */
 final class ChronicleChunks {
     private static final BigSegmentHeader HEADER = BigSegmentHeader.INSTANCE;
 

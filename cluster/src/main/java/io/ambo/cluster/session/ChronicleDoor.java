@@ -66,7 +66,7 @@ final class ChronicleDoor {
      * Makes an entry of what {@link #open} has not found.
      *
      * @param from address of the key, with its record behind it
-     * @throws IllegalStateException when the slice is full and all extra room of the map is used
+     * @throws IllegalStateException when the slice is full and there is no extra room for it
      */
     void insert(long from) {
         long last;

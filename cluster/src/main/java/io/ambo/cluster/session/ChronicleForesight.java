@@ -10,7 +10,7 @@ import net.openhft.chronicle.hash.impl.BigSegmentHeader;
 /**
  * Loads what look-ups are about to need, all at once. A look-up in a large table waits for memory three times, one after the other: for the lock of its slice, for its place in the slice's
  * index, for the entry. The look-ups of a burst of packets do not depend on each other, so here each of the three steps is done for all keys before the next one, and the processor waits for
- * a dozen lines at once. A session that is not there is about to be made: for it the free chunk is loaded that it will take.
+ * a dozen lines at once. A session that is not there is about to be made: for it the first free chunk of its slice is loaded, which it takes as a rule.
  *
  * <p>Nothing depends on it: what is read is thrown away, whatever it was, and no lock is taken. For one thread.
  */

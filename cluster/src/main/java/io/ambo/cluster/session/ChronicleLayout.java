@@ -8,6 +8,8 @@ import net.openhft.chronicle.hash.impl.HashSplitting;
 import net.openhft.chronicle.hash.impl.TierCountersArea;
 import net.openhft.chronicle.hash.impl.VanillaChronicleHash;
 import net.openhft.chronicle.map.ChronicleMap;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 
 /**
  * Where Chronicle Map keeps the sessions. A slice has a header with its lock, and one tier, or more if it has grown; a tier is an index (a hash table of places, each with a part of the hash and the number
@@ -20,6 +22,7 @@ final class ChronicleLayout {
     /** Of a session in a chunk, in bytes. */
     static final int ENTRY_SIZE = SessionKey.SIZE + SessionRecord.SIZE;
 
+    private static final Logger LOG = LogManager.getLogger(ChronicleLayout.class);
     private static final BigSegmentHeader HEADER = BigSegmentHeader.INSTANCE;
     private static final LongHashFunction HASH = LongHashFunction.xx_r39();
 
@@ -35,6 +38,7 @@ final class ChronicleLayout {
     private final long bitsOffset;
     private final long chunksOffset;
     private final long chunkSize;
+    private volatile boolean cannotGrow;
 
     ChronicleLayout(ChronicleMap<byte[], byte[]> map) {
         this.map = (VanillaChronicleHash<?, ?, ?, ?>) map;
@@ -44,8 +48,9 @@ final class ChronicleLayout {
         mostEntries = this.map.maxEntriesPerHashLookup;
         chunkSize = this.map.chunkSize;
         if (chunkSize < ENTRY_SIZE || this.map.checksumEntries)
-            throw new IllegalStateException("a session and nothing else must be in one chunk: chunks of " + chunkSize + " bytes, checksums "
-                    + this.map.checksumEntries);
+            throw new IllegalStateException(
+                    "a session must have room in one chunk, and no checksum: chunks of " + chunkSize + " bytes, checksums "
+                            + this.map.checksumEntries);
         countersOffset = this.map.tierHashLookupOuterSize;
         bitsOffset = countersOffset + VanillaChronicleHash.TIER_COUNTERS_AREA_SIZE;
         chunksOffset = bitsOffset + this.map.tierFreeListOuterSize + this.map.tierEntrySpaceInnerOffset;
@@ -90,7 +95,7 @@ final class ChronicleLayout {
      * @return its address; 0: there is none
      */
     long nextTier(int slice, long tier) {
-        long next = isFirst(slice, tier) ? HEADER.nextTierIndex(header(slice)) : TierCountersArea.nextTierIndex(counters(tier));
+        long next = nextNumber(slice, tier);
         return next == 0 ? 0 : map.tierIndexToBaseAddr(next);
     }
 
@@ -99,25 +104,62 @@ final class ChronicleLayout {
      *
      * @param last its last one
      * @return address of the new one
-     * @throws IllegalStateException when all extra room of the map is used
+     * @throws IllegalStateException when there is no room for one: the map has all it may have, or the file cannot grow. Once it could not, nobody tries again: a file that was made longer without having
+     *                               the room must not be touched there
      */
     long addTier(int slice, long last) {
-        boolean isSecond = isFirst(slice, last);
-        // Tiers are numbered from 1: first those that every slice has, then the others as they are added.
-        long lastIndex = slice + 1L;
-        for (long tier = tier(slice); tier != last; tier = nextTier(slice, tier))
-            lastIndex = isFirst(slice, tier) ? HEADER.nextTierIndex(header(slice)) : TierCountersArea.nextTierIndex(counters(tier));
-        long added = map.allocateTier();
+        if (cannotGrow) throw new IllegalStateException("the table could not grow before");
+        long lastNumber = slice + 1L;
+        for (long tier = tier(slice); tier != last; tier = nextTier(slice, tier)) lastNumber = nextNumber(slice, tier);
+        long added = allocateTier();
         long tier = map.tierIndexToBaseAddr(added);
         long counters = counters(tier);
+        boolean isSecond = isFirst(slice, last);
         TierCountersArea.segmentIndex(counters, slice);
         TierCountersArea.tier(counters, isSecond ? 1 : TierCountersArea.tier(counters(last)) + 1);
         TierCountersArea.nextTierIndex(counters, 0);
-        TierCountersArea.prevTierIndex(counters, lastIndex);
+        TierCountersArea.prevTierIndex(counters, lastNumber);
         if (isSecond) HEADER.nextTierIndex(header(slice), added);
         else
             TierCountersArea.nextTierIndex(counters(last), added);
         return tier;
+    }
+
+    private long allocateTier() {
+        try {
+            return map.allocateTier();
+        } catch (RuntimeException e) {
+            cannotGrow = true;
+            LOG.error(
+                    "The session table cannot grow: {}. What falls into a slice that is full is refused from now on. Give node.table-dir more room, or raise limits.sessions, and restart the node",
+                    e.getMessage());
+            throw new IllegalStateException("the table cannot grow", e);
+        }
+    }
+
+    /**
+     * Looks whether a slice is such that Chronicle Map can visit it: it would look for a free place in an index, or follow the tiers, for ever.
+     *
+     * @throws IllegalStateException when it is damaged
+     */
+    void check(int slice) {
+        long mostTiers = map.segments() + map.globalMutableState().getExtraTiersInUse();
+        long tier = tier(slice);
+        for (int nth = 1;; nth++) {
+            if (emptyPlace(tier, 0) < 0) throw new IllegalStateException("the index of slice " + slice + " has no free place");
+            long next = nextNumber(slice, tier);
+            if (next == 0) return;
+            if (next <= map.segments() || next > mostTiers)
+                throw new IllegalStateException("slice " + slice + " goes on in tier " + next + ", which is none");
+            tier = map.tierIndexToBaseAddr(next);
+            if (TierCountersArea.segmentIndex(counters(tier)) != slice || TierCountersArea.tier(counters(tier)) != nth)
+                throw new IllegalStateException("tier " + next + " is not number " + nth + " of slice " + slice);
+        }
+    }
+
+    /** Number of the next tier in the map; 0: there is none. They are numbered from 1: first those that every slice has, then the others as they are added. */
+    private long nextNumber(int slice, long tier) {
+        return isFirst(slice, tier) ? HEADER.nextTierIndex(header(slice)) : TierCountersArea.nextTierIndex(counters(tier));
     }
 
     /**

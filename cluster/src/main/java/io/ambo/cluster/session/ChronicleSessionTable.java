@@ -297,14 +297,16 @@ public final class ChronicleSessionTable implements SessionTable {
             entries.decrementAndGet();
             return false;
         }
+        boolean added = false;
         try {
             my.door.insert(my.scratch.address());
-            return true;
+            added = true;
         } catch (IllegalStateException e) {
             // One slice took all extra room there is: keys were chosen to collide. The rest of the table is not affected.
-            entries.decrementAndGet();
-            return false;
+        } finally {
+            if (!added) entries.decrementAndGet();
         }
+        return added;
     }
 
     /**
@@ -320,7 +322,7 @@ public final class ChronicleSessionTable implements SessionTable {
         long found = 0;
         for (int slice = 0; slice < slices(); slice++) {
             requireUnlocked(slice);
-            requireFreePlace(slice);
+            layout.check(slice);
             found += sweepAll(slice, (key, session) -> {
                 // Claims are made anew below: the last run may have ended between a session and its claim.
                 if (session.isClaim() || !key.plausible() || !session.plausible()) {
@@ -361,12 +363,6 @@ public final class ChronicleSessionTable implements SessionTable {
             if (context instanceof SegmentLock lock && !lock.updateLock().tryLock())
                 throw new IllegalStateException("the lock of slice " + slice + " is held");
         }
-    }
-
-    /** A slice's index always has a free place. Chronicle Map looks for it before it visits the entries, and on a damaged page for ever. */
-    private void requireFreePlace(int slice) {
-        if (layout.emptyPlace(layout.tier(slice), 0) >= 0) return;
-        throw new IllegalStateException("the index of slice " + slice + " has no free place");
     }
 
     private static long address(Data<byte[]> data) { return data.bytes().addressForRead(data.offset()); }
