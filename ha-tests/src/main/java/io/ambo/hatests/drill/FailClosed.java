@@ -14,8 +14,6 @@ import java.util.List;
 /** What no node of Ambo forwards is not forwarded: the kernel under it does not do it in its place. */
 final class FailClosed implements Drill {
     private static final int PORT = 7030;
-    /** A SYN and one that is sent again. */
-    private static final int CONNECT_MS = 1_500;
 
     @Override
     public String name() { return "fail-closed"; }
@@ -66,7 +64,7 @@ final class FailClosed implements Drill {
                 frame -> clients.stream().anyMatch(client -> FrameCounter.isFrom(frame, client)))) {
             for (InetSocketAddress server : servers()) {
                 String address = server.getAddress().getHostAddress();
-                run.checkEqual("TCP to " + address + " passes " + when, Requests.tcp(lab.client(), server, 2, 2, CONNECT_MS).done(), 0);
+                run.checkEqual("TCP to " + address + " passes " + when, Requests.tcp(lab.client(), server, 2, 2).done(), 0);
                 run.checkEqual("UDP to " + address + " passes " + when, Requests.udp(lab.client(), server, 2, 2).done(), 0);
                 run.checkEqual("ping to " + address + " passes " + when, Ping.of(lab.client(), address, 20).received(), 0);
             }

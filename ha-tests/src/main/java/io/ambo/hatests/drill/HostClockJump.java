@@ -2,6 +2,7 @@ package io.ambo.hatests.drill;
 
 import io.ambo.hatests.lab.Addresses;
 import io.ambo.hatests.lab.Lab;
+import io.ambo.hatests.lab.LabException;
 import io.ambo.hatests.lab.LabNode;
 import io.ambo.hatests.lab.NetStat;
 import io.ambo.hatests.sys.Pause;
@@ -15,8 +16,6 @@ import io.ambo.proto.control.Session;
 import io.ambo.proto.control.SessionEnds;
 import io.ambo.proto.control.SessionFilter;
 import io.ambo.proto.control.SessionState;
-import java.net.DatagramPacket;
-import java.net.DatagramSocket;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.util.ArrayList;
@@ -188,15 +187,8 @@ final class HostClockJump implements Drill {
 
     /** Creation time of the newest session this node has made, after it has been given one more: from a port that no client is given by chance, so that no session has it yet. */
     private static long newestCreated(Lab lab, InetSocketAddress echo, int port, LabNode node) {
-        lab.client().call(() -> {
-            try (DatagramSocket socket = new DatagramSocket(new InetSocketAddress(Addresses.of(Addresses.CLIENT), port))) {
-                socket.setSoTimeout(LIMIT_MS);
-                byte[] request = new byte[EchoServer.REQUEST_SIZE];
-                socket.send(new DatagramPacket(request, request.length, echo));
-                socket.receive(new DatagramPacket(request, request.length));
-            }
-            return null;
-        });
+        Requests.Outcome outcome = Requests.udpFrom(lab.client(), port, echo);
+        if (outcome.done() != 1) throw new LabException("no answer to a datagram from port " + port + ": " + outcome.failures());
         return node.control().sessions(SessionFilter.newBuilder().setProtocol(Frames.UDP).build()).stream()
                 .filter(session -> session.getCreator().equals(node.name())).mapToLong(Session::getCreated).reduce(0,
                         (one, other) -> Long.compareUnsigned(one, other) > 0 ? one : other);

@@ -52,12 +52,7 @@ public final class Requests {
 
     /** Connect, request, answer, close: so many times. */
     public static Outcome tcp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce) {
-        return tcp(host, server, count, atOnce, TIMEOUT_MS);
-    }
-
-    /** The same with a limit for each connect and each wait for an answer. */
-    public static Outcome tcp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce, int limitMs) {
-        return run(host, count, atOnce, () -> connectAndAsk(server, limitMs));
+        return run(host, count, atOnce, () -> connectAndAsk(server));
     }
 
     /** One datagram and its echo, from a new socket each: so many times. */
@@ -67,15 +62,20 @@ public final class Requests {
 
     /** The same with a limit for each echo. */
     public static Outcome udp(NetworkNamespace host, InetSocketAddress server, int count, int atOnce, int limitMs) {
-        return run(host, count, atOnce, () -> sendAndReceive(server, limitMs));
+        return run(host, count, atOnce, () -> sendAndReceive(0, server, limitMs));
     }
 
-    private static long connectAndAsk(InetSocketAddress server, int limitMs) throws IOException {
+    /** One datagram and its echo, from this port: one below those that sockets are given by chance belongs to no other session. */
+    public static Outcome udpFrom(NetworkNamespace host, int port, InetSocketAddress server) {
+        return run(host, 1, 1, () -> sendAndReceive(port, server, TIMEOUT_MS));
+    }
+
+    private static long connectAndAsk(InetSocketAddress server) throws IOException {
         try (Socket socket = new Socket()) {
             socket.setTcpNoDelay(true);
-            socket.setSoTimeout(limitMs);
+            socket.setSoTimeout(TIMEOUT_MS);
             long beganNs = System.nanoTime();
-            socket.connect(server, limitMs);
+            socket.connect(server, TIMEOUT_MS);
             long handshakeNs = System.nanoTime() - beganNs;
             socket.getOutputStream().write(new byte[EchoServer.REQUEST_SIZE]);
             if (socket.getInputStream().readNBytes(EchoServer.ANSWER_SIZE).length != EchoServer.ANSWER_SIZE)
@@ -84,8 +84,9 @@ public final class Requests {
         }
     }
 
-    private static long sendAndReceive(InetSocketAddress server, int limitMs) throws IOException {
-        try (DatagramSocket socket = new DatagramSocket()) {
+    /** @param port to send from; 0: any */
+    private static long sendAndReceive(int port, InetSocketAddress server, int limitMs) throws IOException {
+        try (DatagramSocket socket = new DatagramSocket(port)) {
             socket.setSoTimeout(limitMs);
             byte[] request = new byte[EchoServer.REQUEST_SIZE];
             socket.send(new DatagramPacket(request, request.length, server));
